@@ -1,0 +1,99 @@
+"""Several looks at the same images, at other scales or mirrored, averaged on one grid.
+
+Every pass is read at the exact places where the first pass's cells lie, to a fraction of a cell, and its PAFs
+where its own targets drew them: mirrored PAFs are displaced the other way, so they are aligned before averaging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace, device
+
+from openpose_ros.fields import Fields
+from openpose_ros.grid import Grid
+
+Array = Any
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """Fields of one look at a batch; ``mirrored`` when the images were flipped left to right."""
+
+    fields: Fields
+    mirrored: bool
+
+
+def average(passes: Sequence[Pass]) -> Fields:
+    """The mean of all passes on the grids of the first one. A single pass is returned as it is."""
+    first = passes[0].fields
+    if len(passes) == 1 and not passes[0].mirrored:
+        return first
+    xp = array_namespace(first.heatmaps)
+    heatmaps, pafs = [], []
+    for image, grid in enumerate(first.grids):
+        looks = [_seen_from(look, image, grid) for look in passes]
+        heatmaps.append(sum(heat for heat, _ in looks) / len(passes))
+        pafs.append(sum(paf for _, paf in looks) / len(passes))
+    return Fields(xp.stack(heatmaps), xp.stack(pafs), first.grids, first.skeleton, 0.0)
+
+
+def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
+    """Heatmaps (J[+1], H, W) and PAFs (L, 2, H, W) of one image of a pass, read on the cells of ``base``."""
+    fields, grid = look.fields, look.fields.grids[image]
+    xp = array_namespace(fields.heatmaps)
+    heat, paf = fields.heatmaps[image], fields.pafs[image]
+
+    def read(maps: Array, offset: float) -> Array:
+        rows, columns = _maps_between(base, grid, look.mirrored, offset)
+        across = xp.asarray(np.ascontiguousarray(columns.T), device=device(maps))
+        return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
+
+    if look.mirrored:
+        order = [*fields.skeleton.mirrored, *range(len(fields.skeleton.joints), heat.shape[0])]
+        heat = xp.take(heat, xp.asarray(order, device=device(heat)), axis=0)
+        paf = xp.take(paf, xp.asarray(fields.skeleton.mirrored_limbs, device=device(paf)), axis=0)
+        paf = paf * xp.asarray([-1.0, 1.0], dtype=xp.float32, device=device(paf))[None, :, None, None]
+    return read(heat, 0.0), read(paf, fields.paf_offset)
+
+
+def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: float) -> tuple[Floats, Floats]:
+    """Matrices that read rows (H, h) and columns (W, w) of a pass at the cells of ``base``."""
+    (height, width), size = base.field_size, grid.field_size
+    corner = base.to_image(np.zeros(2))
+    step = base.to_image(np.ones(2)) - corner
+    if mirrored:
+        corner[0], step[0] = grid.image_width - 1 - corner[0], -step[0]
+    start = grid.to_cells(corner)
+    pace = grid.to_cells(corner + step) - start
+    return (
+        interpolation(height, size[0], float(pace[1]), float(start[1]) + offset),
+        interpolation(width, size[1], float(pace[0]), float(start[0]) + offset),
+    )
+
+
+def interpolation(count: int, cells: int, pace: float, start: float) -> Floats:
+    """(count, cells) weights that read a line of cells at start, start + pace, ...: cubic (Keys, -0.5).
+
+    The kernel widens when the steps are longer than a cell, so that finer fields are averaged, not picked; beyond
+    the ends the last cell counts.
+    """
+    widen = max(1.0, abs(pace))
+    reach = int(np.ceil(2.0 * widen)) + 1
+    weights = np.zeros((count, cells))
+    for row, place in enumerate(start + pace * np.arange(count)):
+        near = np.arange(int(np.floor(place)) - reach, int(np.floor(place)) + reach + 1)
+        kernel = _keys(np.abs(near - place) / widen)
+        np.add.at(weights[row], np.clip(near, 0, cells - 1), kernel / kernel.sum())
+    return weights.astype(np.float32)
+
+
+def _keys(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    near = (1.5 * distance - 2.5) * distance**2 + 1.0
+    far = ((-0.5 * distance + 2.5) * distance - 4.0) * distance + 2.0
+    return np.where(distance <= 1.0, near, np.where(distance < 2.0, far, 0.0))

@@ -1,0 +1,169 @@
+"""Card: the YAML file beside a weight file that says what the file is and how it must be fed and read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from openpose_ros.skeleton import Skeleton, load_skeleton
+
+CHANNEL_ORDERS = ("BGR", "RGB")
+
+
+class CardError(ValueError):
+    """A card, or the weights it names, is not what it says; the text says what and where in one sentence."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a weight file is.
+
+    Attributes:
+        name: short name for people and logs.
+        network: ``type`` names a builder of :mod:`openpose_ros.networks` or ``graph`` (a file that carries its own
+            network, run by OpenVINO as it is); the other entries are the builder's arguments.
+        skeleton: joints and limbs of the outputs, in their channel order.
+        stride: input pixels per field cell.
+        channels: colour order the network was trained on, ``BGR`` or ``RGB``.
+        mean, scale: the network's input is (value - mean) * scale, value in 0..255, one number per channel.
+        pad_value: grey value in 0..255 of the padding around the picture.
+        paf_offset: cells by which the PAFs lie right of and below the heatmaps (CMU's targets: 0.44; see
+            docs/accuracy.md for the value that reads best).
+        weights: path of the weight file; None when nothing is to be loaded.
+        sha256: digest of the weight file.
+        min_person_score: person score above which people are reliable (docs/accuracy.md), the node's default.
+        person_score: coefficients that turn a person's evidence into an expected OKS; empty: the plain score.
+        licence, source, accuracy, notes: for the reader.
+        path: where the card was read from.
+    """
+
+    name: str
+    network: Mapping[str, Any]
+    skeleton: Skeleton
+    stride: int = 8
+    channels: str = "BGR"
+    mean: tuple[float, float, float] = (128.0, 128.0, 128.0)
+    scale: tuple[float, float, float] = (1 / 256, 1 / 256, 1 / 256)
+    pad_value: int = 128
+    paf_offset: float = 0.0
+    weights: Path | None = None
+    sha256: str = ""
+    min_person_score: float = 0.0
+    person_score: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    source: str = ""
+    accuracy: Mapping[str, Any] = field(default_factory=dict)
+    notes: str = ""
+    path: Path | None = None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Card:
+        """Read a card, or the card beside a weight file (same name, ``.yaml``).
+
+        Raises:
+            CardError: the card or the weight file is missing, or an entry is missing, unknown or wrong.
+        """
+        place = Path(path).expanduser()
+        if place.suffix not in {".yaml", ".yml"}:
+            place = place.with_suffix(".yaml")
+        if not place.is_file():
+            raise CardError(f"no model card at {place}; expected a card (.yaml) or a weight file beside its card")
+        try:
+            table = yaml.safe_load(place.read_text())
+        except yaml.YAMLError as error:
+            raise CardError(f"{place} is not readable as YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(table, dict):
+            raise CardError(f"{place} is not a model card: expected a table of entries")
+        return cls.from_mapping(table, place)
+
+    @classmethod
+    def from_mapping(cls, table: Mapping[str, Any], path: Path) -> Card:
+        """Build a card from its YAML table; ``weights`` and a skeleton file are found beside ``path``."""
+        values = dict(table)
+        known = set(cls.__dataclass_fields__) - {"path"}
+        unknown = sorted(set(values) - known)
+        missing = sorted({"name", "network", "skeleton"} - set(values))
+        if unknown or missing:
+            raise CardError(f"{path}: unknown entries {unknown}, missing entries {missing}")
+        try:
+            skeleton = str(values["skeleton"])
+            beside = path.parent / skeleton
+            values["skeleton"] = load_skeleton(beside if beside.is_file() else skeleton)
+            for name in ("mean", "scale"):
+                if name in values:
+                    values[name] = _three(values[name])
+            if values.get("weights") is not None:
+                values["weights"] = path.parent / str(values["weights"])
+            card = cls(**values, path=path)
+        except (TypeError, ValueError, KeyError) as error:
+            raise CardError(f"{path}: {error}") from None
+        card._check()
+        return card
+
+    def _check(self) -> None:
+        place = self.path
+        if not isinstance(self.network, Mapping) or "type" not in self.network:
+            raise CardError(f"{place}: network must be a table with an entry 'type'")
+        if self.channels not in CHANNEL_ORDERS:
+            raise CardError(f"{place}: channels is {self.channels!r}; expected one of {', '.join(CHANNEL_ORDERS)}")
+        if not isinstance(self.stride, int) or not 1 <= self.stride <= 64:
+            raise CardError(f"{place}: stride is {self.stride!r}; expected a whole number from 1 to 64")
+        if not 0 <= self.pad_value <= 255:
+            raise CardError(f"{place}: pad_value is {self.pad_value}; expected 0 to 255")
+
+    def verified_weights(self) -> Path:
+        """Path of the weight file after comparing its digest with the card.
+
+        Raises:
+            CardError: the file is missing, truncated or another one than the card describes.
+        """
+        if self.weights is None:
+            raise CardError(f"{self.path or self.name}: the card names no weight file")
+        if not self.weights.is_file():
+            raise CardError(f"the weights {self.weights} named by {self.path} are missing")
+        found = file_digest(self.weights)
+        if self.sha256 and found != self.sha256:
+            raise CardError(
+                f"the weights {self.weights} are not those of {self.path}: sha256 {found[:12]}..., expected "
+                f"{self.sha256[:12]}... (a truncated download?)"
+            )
+        return self.weights
+
+    def save(self, path: Path) -> None:
+        """Write the card as YAML; the weight file must lie beside it."""
+        table: dict[str, Any] = {}
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if name == "path" or value in ("", {}, None):
+                continue
+            if name == "skeleton":
+                value = value.name
+            elif name == "weights":
+                value = value.name
+            elif isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            table[name] = value
+        path.write_text(yaml.safe_dump(table, sort_keys=False, width=110, allow_unicode=True))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    numbers = [float(values)] * 3 if isinstance(values, (int, float)) else [float(v) for v in values]
+    if len(numbers) != 3:
+        raise ValueError(f"expected one number or three, got {values}")
+    return numbers[0], numbers[1], numbers[2]

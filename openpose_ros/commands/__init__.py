@@ -1,0 +1,23 @@
+"""The executables: ``python -m openpose_ros NAME`` and ``ros2 run openpose_ros NAME`` are the same code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """An executable: the module whose ``main(argv)`` it runs, and a line for ``--help``."""
+
+    module: str
+    description: str
+
+
+COMMANDS: dict[str, Command] = {
+    "pose_node": Command("openpose_ros.ros.pose_node", "ROS 2 node: camera images in, people out"),
+    "source_node": Command("openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video or a webcam as a camera"),
+    "predict": Command("openpose_ros.commands.predict", "annotate an image, a folder, a video or a webcam"),
+    "evaluate": Command("openpose_ros.commands.evaluate", "COCO accuracy of a model on annotated photos"),
+    "convert": Command("openpose_ros.commands.convert", "weights of other projects -> weights and card"),
+    "benchmark": Command("openpose_ros.commands.benchmark", "what a frame costs, stage by stage"),
+    "demo": Command("openpose_ros.commands.demo", "source node and pose node on real photos, shown as a table"),
+}

@@ -1,0 +1,111 @@
+"""The decoder as callers see it: the device's half (peaks, limbs) and the host's half (assemble, place, score)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from array_api_compat import is_numpy_array, to_device
+
+from openpose_ros.decode import assemble as reference_assemble
+from openpose_ros.decode import limbs as reference_limbs
+from openpose_ros.decode.complete import complete
+from openpose_ros.decode.limbs import Connections
+from openpose_ros.decode.peaks import Peaks, find_peaks
+from openpose_ros.decode.score import person_scores
+from openpose_ros.fields import Fields
+from openpose_ros.options import DecodeOptions
+from openpose_ros.people import JointState, People
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What comes down from the device: a few kilobytes, NumPy.
+
+    Attributes:
+        peaks, connections: of the whole batch.
+        fields: the fields they were found in, still where the network left them.
+        milliseconds: wall time of the steps ``peaks`` and ``limbs``.
+    """
+
+    peaks: Peaks
+    connections: Connections
+    fields: Fields
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+
+def decode(fields: Fields, options: DecodeOptions) -> list[People]:
+    """The people of every image of a batch, best first."""
+    return people(candidates(fields, options), options)
+
+
+def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
+    """Peaks and limbs, on the device that holds the fields."""
+    began = time.perf_counter()
+    peaks = find_peaks(
+        fields.heatmaps, len(fields.skeleton.joints), options.heat_threshold, options.max_candidates, fields.grids
+    )
+    found = time.perf_counter()
+    score_limbs = _loops().score_limbs if is_numpy_array(fields.pafs) else reference_limbs.score_limbs
+    connections = score_limbs(fields.pafs, peaks, fields.skeleton, options, fields.paf_offset)
+    down = Candidates(
+        Peaks(*map(_host, (peaks.image, peaks.joint, peaks.x, peaks.y, peaks.score))),
+        Connections(*map(_host, (connections.limb, connections.start, connections.end, connections.score))),
+        fields,
+        {"peaks": 1e3 * (found - began), "limbs": 1e3 * (time.perf_counter() - found)},
+    )
+    return down
+
+
+def people(found: Candidates, options: DecodeOptions) -> list[People]:
+    """Assemble the candidates of a batch into people in source pixels, one result an image."""
+    peaks, fields = found.peaks, found.fields
+    groups = _loops().assemble(peaks, found.connections, fields.skeleton)
+    member = groups.members >= 0
+    row = np.where(member, groups.members, 0)
+    enough = member.sum(1) >= options.min_joints
+    place = np.stack([peaks.x, peaks.y], -1) if len(peaks.x) else np.zeros((1, 2), np.float32)
+    heat = np.clip(peaks.score, 0.0, 1.0) if len(peaks.x) else np.zeros(1, np.float32)
+    results = []
+    for image, grid in enumerate(fields.grids):
+        mine = np.flatnonzero((groups.image == image) & enough)
+        known, cells = member[mine], place[row[mine]]
+        score = np.where(known, heat[row[mine]], 0.0).astype(np.float32)
+        xy = np.where(known[..., None], grid.to_image(cells), np.nan).astype(np.float32)
+        here = People(
+            skeleton=fields.skeleton,
+            xy=xy,
+            score=score,
+            state=np.where(known, JointState.SEEN, JointState.UNKNOWN).astype(np.uint8),
+            person_score=person_scores(score, groups.limbs[mine], xy, fields.skeleton),
+            image_size=(grid.image_height, grid.image_width),
+        )
+        order = np.argsort(-here.person_score, kind="stable")
+        order = order[here.person_score[order] >= options.min_person_score]
+        if options.max_people:
+            order = order[: options.max_people]
+        here = here[order]
+        results.append(complete(here, fields, image) if options.complete else here)
+    return results
+
+
+@cache
+def _loops() -> Any:
+    """The compiled loops where Numba is installed, else the array form."""
+    try:
+        from openpose_ros.decode import compiled
+    except ImportError:
+        return _Reference
+    return compiled
+
+
+class _Reference:
+    score_limbs = staticmethod(reference_limbs.score_limbs)
+    assemble = staticmethod(reference_assemble.assemble)
+
+
+def _host(array: Any) -> Any:
+    return array if is_numpy_array(array) else np.asarray(to_device(array, "cpu"))

@@ -1,0 +1,128 @@
+"""Step 2: candidates and PAFs -> connections, every pair that the field between its two joints supports.
+
+Written on the array API alone; ``compiled.py`` holds the same sums as one loop for CPUs that have Numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+from openpose_ros.decode.peaks import Peaks
+from openpose_ros.options import DecodeOptions
+from openpose_ros.skeleton import Skeleton
+
+Array = Any
+
+PAIRS_AT_ONCE = 1 << 15
+"""Bounds the memory of one step: about 30 arrays of this many pairs times ``samples`` float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Connections:
+    """C supported pairs, in the order of image, limb, start, end.
+
+    Attributes:
+        limb: (C,) int, which limb of the skeleton.
+        start, end: (C,) int, rows of Peaks: the candidates at its first and second joint.
+        score: (C,) float32, mean over the samples of the PAF projected on the line from start to end, above 0;
+            about 1 for a limb that the network is sure of.
+    """
+
+    limb: Array
+    start: Array
+    end: Array
+    score: Array
+
+
+def score_limbs(
+    pafs: Array, peaks: Peaks, skeleton: Skeleton, options: DecodeOptions, paf_offset: float = 0.0
+) -> Connections:
+    """Every pair of candidates at the two joints of a limb whose field supports it.
+
+    The field is read bilinearly at ``options.samples`` points from joint to joint, both included; beyond the border
+    the nearest cells count. A pair is supported when the mean projection is positive and at least
+    ``options.sample_ratio`` of the points exceed ``options.sample_threshold``.
+
+    Args:
+        pafs: (B, L, 2, H, W) float32.
+        peaks: the candidates of the same batch.
+        skeleton: names the L limbs.
+        options: how many samples, and what they must show.
+        paf_offset: cells by which the PAFs lie right of and below the heatmaps.
+    """
+    xp = array_namespace(pafs)
+    parts = [
+        _score(pafs, peaks, plane, start, end, options, paf_offset)
+        for plane, start, end in _pairs(peaks, pafs.shape[0], skeleton, device(pafs))
+    ]
+    if not parts:
+        none = xp.zeros((0,), dtype=xp.int64, device=device(pafs))
+        return Connections(none, none, none, xp.zeros((0,), dtype=xp.float32, device=device(pafs)))
+    plane, start, end, score = (xp.concat([part[i] for part in parts]) for i in range(4))
+    return Connections(plane % len(skeleton.limbs), start, end, score)
+
+
+def _pairs(peaks: Peaks, images: int, skeleton: Skeleton, where: Any) -> Iterator[tuple[Array, Array, Array]]:
+    """All (plane, start, end): plane = image * L + limb, start and end every pair of its candidates."""
+    xp = array_namespace(peaks.joint)
+    joints, limbs = len(skeleton.joints), len(skeleton.limbs)
+    planes = xp.arange(images * joints, dtype=peaks.joint.dtype, device=where)
+    key = peaks.image * joints + peaks.joint
+    first, past = xp.searchsorted(key, planes, side="left"), xp.searchsorted(key, planes, side="right")
+
+    def of_limbs(per_joint: Array, side: int) -> Array:
+        index = xp.asarray([i * joints + limb[side] for i in range(images) for limb in skeleton.limbs], device=where)
+        return xp.take(per_joint, index)
+
+    first_start, first_end = of_limbs(first, 0), of_limbs(first, 1)
+    count_end = of_limbs(past, 1) - first_end
+    counts = (of_limbs(past, 0) - first_start) * count_end
+    ends_at = xp.cumulative_sum(counts)
+    total = int(ends_at[-1]) if images * limbs else 0
+    for begin in range(0, total, PAIRS_AT_ONCE):
+        pair = xp.arange(begin, min(total, begin + PAIRS_AT_ONCE), dtype=ends_at.dtype, device=where)
+        plane = xp.searchsorted(ends_at, pair, side="right")
+        within = pair - xp.take(ends_at - counts, plane)
+        across = xp.take(count_end, plane)
+        start, end = xp.take(first_start, plane) + within // across, xp.take(first_end, plane) + within % across
+        yield plane, start, end
+
+
+def _score(
+    pafs: Array, peaks: Peaks, plane: Array, start: Array, end: Array, options: DecodeOptions, paf_offset: float
+) -> tuple[Array, Array, Array, Array]:
+    """The supported ones among these pairs, with their scores."""
+    xp = array_namespace(pafs)
+    height, width = pafs.shape[-2:]
+    flat = xp.reshape(pafs, (-1,))
+    x, y = xp.take(peaks.x, start), xp.take(peaks.y, start)
+    across, down = xp.take(peaks.x, end) - x, xp.take(peaks.y, end) - y
+    length = xp.sqrt(across * across + down * down)
+    length = xp.where(length > 1e-6, length, xp.asarray(1e-6, dtype=xp.float32, device=device(pafs)))
+
+    step = xp.astype(xp.arange(options.samples, device=device(pafs)), xp.float32) / (options.samples - 1)
+    column = xp.clip(x[:, None] + paf_offset + across[:, None] * step[None, :], 0.0, float(width - 1))
+    row = xp.clip(y[:, None] + paf_offset + down[:, None] * step[None, :], 0.0, float(height - 1))
+    left, top = xp.astype(xp.floor(column), xp.int64), xp.astype(xp.floor(row), xp.int64)
+    right, below = xp.clip(left + 1, 0, width - 1), xp.clip(top + 1, 0, height - 1)
+    part_x, part_y = column - xp.astype(left, xp.float32), row - xp.astype(top, xp.float32)
+
+    def read(component: int) -> Array:
+        base = xp.astype(2 * plane + component, xp.int64)[:, None] * (height * width)
+
+        def at(line: Array, place: Array) -> Array:
+            return xp.reshape(xp.take(flat, xp.reshape(base + line * width + place, (-1,))), line.shape)
+
+        above = at(top, left) * (1.0 - part_x) + at(top, right) * part_x
+        beneath = at(below, left) * (1.0 - part_x) + at(below, right) * part_x
+        return above * (1.0 - part_y) + beneath * part_y
+
+    along = read(0) * (across / length)[:, None] + read(1) * (down / length)[:, None]
+    score = xp.mean(along, axis=1)
+    support = xp.sum(xp.astype(along > options.sample_threshold, xp.int64), axis=1)
+    kept = xp.nonzero((score > 0.0) & (support >= options.sample_ratio * options.samples))[0]
+    return plane[kept], start[kept], end[kept], score[kept]

@@ -1,0 +1,143 @@
+"""Estimator: image -> People. The one facade that the node, predict, evaluate and benchmark call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from openpose_ros.average import Pass, average
+from openpose_ros.backends import Backend, choose, synthetic_card
+from openpose_ros.card import Card
+from openpose_ros.decode import Candidates, candidates, people
+from openpose_ros.fields import Fields
+from openpose_ros.weights.catalogue import find_card
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
+from openpose_ros.people import People
+from openpose_ros.preprocess import Image, check_image, plan, prepare
+from openpose_ros.skeleton import Skeleton
+
+
+class Job:
+    """A submitted batch. ``result()`` waits for the network and assembles the people.
+
+    Attributes:
+        milliseconds: after ``result()``, wall time of preprocess, network, peaks, limbs and assemble.
+    """
+
+    def __init__(self, future: Future[Candidates], options: DecodeOptions) -> None:
+        self._future = future
+        self._options = options
+        self.milliseconds: dict[str, float] = {}
+
+    def result(self, timeout: float | None = None) -> list[People]:
+        """The people of each image of the batch, best first.
+
+        Raises:
+            TimeoutError: the network did not answer within ``timeout`` seconds.
+            Exception: what the backend raised for this batch.
+        """
+        found = self._future.result(timeout)
+        began = time.perf_counter()
+        results = people(found, self._options)
+        self.milliseconds = {**found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}
+        return results
+
+
+class Estimator:
+    """A network and a decoder, ready.
+
+    ``inputs`` and ``decode`` may be replaced between frames. The network runs in a thread of its own, so that the
+    next batch can be submitted while this one is assembled; use one Estimator from one thread.
+    """
+
+    def __init__(
+        self, backend: Backend, inputs: InputOptions | None = None, decode: DecodeOptions | None = None
+    ) -> None:
+        self.backend = backend
+        self.inputs = inputs or InputOptions()
+        self.decode = decode or DecodeOptions()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="openpose_ros network")
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        backend: str = "auto",
+        device: str = "auto",
+        *,
+        precision: str = "auto",
+        threads: int = 0,
+        inputs: InputOptions | None = None,
+        decode: DecodeOptions | None = None,
+    ) -> Estimator:
+        """Card -> network and decoder.
+
+        Args:
+            model: path of a card or of a weight file beside its card, or the name of a bundled card; may be empty
+                for the synthetic backend.
+            backend, device, precision, threads: see :class:`~openpose_ros.options.BackendOptions`.
+
+        Raises:
+            CardError: the card or its weights are missing, torn or not what they say.
+            BackendError: the backend cannot run here or cannot run this card.
+        """
+        options = BackendOptions.from_mapping(
+            {"backend": backend, "device": device, "precision": precision, "threads": threads}
+        )
+        card = synthetic_card() if backend == "synthetic" and not str(model) else Card.load(find_card(model))
+        return cls(choose(card, options), inputs, decode)
+
+    @property
+    def card(self) -> Card:
+        return self.backend.card
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.card.skeleton
+
+    def __call__(self, image: Image) -> People:
+        """The people of one (H, W, 3) uint8 BGR image, in its own pixels."""
+        return self.submit([image]).result()[0]
+
+    def submit(self, images: Sequence[Image]) -> Job:
+        """Start on a batch of (H, W, 3) uint8 BGR images, of any sizes.
+
+        Raises:
+            ValueError: an image is not of that form; nothing was started.
+        """
+        for image in images:
+            check_image(image)
+        decode = self.decode
+        return Job(self._worker.submit(self._candidates, list(images), self.inputs, decode), decode)
+
+    def fields(self, images: Sequence[Image], inputs: InputOptions | None = None) -> Fields:
+        """Heatmaps and PAFs of a batch, averaged over the scales and the mirrored pass that the options ask for."""
+        return self._worker.submit(self._fields, list(images), inputs or self.inputs)[0].result()
+
+    def close(self) -> None:
+        """Wait for the batch in progress and give everything back."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        self.backend.close()
+
+    def _candidates(self, images: list[Image], inputs: InputOptions, options: DecodeOptions) -> Candidates:
+        fields, spent = self._fields(images, inputs)
+        found = candidates(fields, options)
+        return replace(found, milliseconds={**spent, **found.milliseconds})
+
+    def _fields(self, images: list[Image], inputs: InputOptions) -> tuple[Fields, dict[str, float]]:
+        spent = {"preprocess": 0.0, "network": 0.0}
+        passes = []
+        for scale in inputs.scale_list():
+            for mirrored in (False, True) if inputs.flip else (False,):
+                began = time.perf_counter()
+                shown = [image[:, ::-1] if mirrored else image for image in images]
+                grids = [plan(image.shape[:2], inputs, self.card.stride, scale) for image in shown]
+                batch = prepare(shown, grids, self.card.pad_value)
+                ready = time.perf_counter()
+                passes.append(Pass(self.backend(batch), mirrored))
+                spent["preprocess"] += 1e3 * (ready - began)
+                spent["network"] += 1e3 * (time.perf_counter() - ready)
+        return average(passes), spent

@@ -1,0 +1,225 @@
+"""Every setting, once: its default, what it means, what it may be, and whether a running node accepts a change.
+
+ROS parameters, command-line flags, YAML files and ``docs/parameters.md`` are all derived from these classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import re
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Value = bool | int | float | str
+Options = TypeVar("Options", bound="OptionSet")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting as its users see it."""
+
+    name: str
+    kind: type
+    default: Value
+    description: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    live: bool
+
+    def check(self, value: object) -> Value:
+        """The value in this option's type; a ValueError says in one sentence what is wrong with it."""
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[self.kind]
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not self.kind:
+            raise ValueError(f"{self.name} is {value!r}; expected {wanted}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{self.name} is {value}; expected a finite number")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            low = -math.inf if self.minimum is None else self.minimum
+            high = math.inf if self.maximum is None else self.maximum
+            if not low <= value <= high:
+                raise ValueError(f"{self.name} is {value}; expected {_range_text(self.minimum, self.maximum)}")
+        if self.choices and value not in self.choices:
+            raise ValueError(f"{self.name} is {value!r}; expected one of {', '.join(self.choices)}")
+        return typing.cast(Value, value)
+
+
+def option(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[str] = (),
+    live: bool = False,
+) -> Any:
+    """A dataclass field that knows how to present itself."""
+    about = {
+        "description": description, "minimum": minimum, "maximum": maximum, "choices": tuple(choices), "live": live,
+    }  # fmt: skip
+    return dataclasses.field(default=default, metadata=about)
+
+
+class OptionSet:
+    """Base of the dataclasses below: listing, checking, and reading from mappings and command lines."""
+
+    @classmethod
+    def options(cls) -> Iterator[Option]:
+        """All settings of this class in the order of their declaration."""
+        hints = typing.get_type_hints(cls)
+        for entry in dataclasses.fields(typing.cast(Any, cls)):
+            yield Option(name=entry.name, kind=hints[entry.name], default=entry.default, **entry.metadata)
+
+    @classmethod
+    def from_mapping(cls: type[Options], values: Mapping[str, object]) -> Options:
+        """Checked settings; an unknown name or a bad value is a ValueError that says which and why."""
+        known = {entry.name: entry for entry in cls.options()}
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise ValueError(f"unknown option {unknown[0]!r}; expected one of {', '.join(known)}")
+        return cls(**{name: known[name].check(value) for name, value in values.items()})
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
+        """One ``--flag`` for each setting, with its description, range and default."""
+        group = parser.add_argument_group((cls.__doc__ or cls.__name__).splitlines()[0].rstrip("."))
+        for entry in cls.options():
+            if entry.name in skip:
+                continue
+            flag = "--" + entry.name.replace("_", "-")
+            bounds = _range_text(entry.minimum, entry.maximum)
+            about = f"{entry.description} (default: {entry.default!r}{', ' + bounds if bounds else ''})"
+            about = about.replace("%", "%%")
+            if entry.kind is bool:
+                group.add_argument(flag, action=argparse.BooleanOptionalAction, default=entry.default, help=about)
+            else:
+                group.add_argument(
+                    flag,
+                    type=entry.kind,
+                    default=entry.default,
+                    choices=entry.choices or None,
+                    metavar=None if entry.choices else entry.kind.__name__.upper(),
+                    help=about,
+                )
+
+    @classmethod
+    def from_arguments(cls: type[Options], arguments: argparse.Namespace) -> Options:
+        """The settings among parsed arguments; those the parser did not offer keep their default."""
+        names = [entry.name for entry in cls.options() if hasattr(arguments, entry.name)]
+        return cls.from_mapping({name: getattr(arguments, name) for name in names})
+
+
+@dataclass(frozen=True)
+class InputOptions(OptionSet):
+    """What the network gets to see."""
+
+    input_size: str = option(
+        "368",
+        "size of the network's input: one number is its short side in pixels, 256x456 a fixed height x width into "
+        "which the image is fitted",
+        live=True,
+    )
+    max_long_side: int = option(
+        1312,
+        "bound on the long side of the network's input in pixels, so that a panorama costs no more; 0 is none",
+        minimum=0,
+        maximum=8192,
+        live=True,
+    )
+    scales: str = option(
+        "1",
+        "several passes at these multiples of the input size, averaged, such as 1,1.5; each costs its own pass",
+        live=True,
+    )
+    flip: bool = option(False, "average with the mirrored image: more accurate, twice the work", live=True)
+
+    def __post_init__(self) -> None:
+        self.size()
+        self.scale_list()
+
+    def size(self) -> tuple[int, int] | int:
+        """(height, width) of a fixed input, or the short side."""
+        match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", self.input_size)
+        if match is None or not all(16 <= int(side) <= 8192 for side in match.groups() if side):
+            raise ValueError(
+                f"input_size is {self.input_size!r}; expected a short side such as 368 or height x width such as "
+                "256x456, 16 to 8192 pixels"
+            )
+        return (int(match[1]), int(match[2])) if match[2] else int(match[1])
+
+    def scale_list(self) -> tuple[float, ...]:
+        """The multiples of the input size, first the one whose grid the averaged fields have."""
+        try:
+            scales = tuple(float(part) for part in self.scales.split(","))
+        except ValueError:
+            scales = ()
+        if not scales or not all(0.1 <= scale <= 8.0 for scale in scales):
+            raise ValueError(f"scales is {self.scales!r}; expected numbers from 0.1 to 8 such as 1,1.5")
+        return scales
+
+
+@dataclass(frozen=True)
+class BackendOptions(OptionSet):
+    """What runs the network."""
+
+    backend: str = option(
+        "auto",
+        "what runs the network; auto takes the fastest that works here and says which",
+        choices=("auto", "torch", "openvino", "synthetic"),
+    )
+    device: str = option("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU when there is one")
+    precision: str = option(
+        "auto",
+        "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32",
+        choices=("auto", "float32", "bfloat16", "float16"),
+    )
+    threads: int = option(
+        0, "CPU threads of the network; 0 takes all cores there are", minimum=0, maximum=1024
+    )
+
+
+@dataclass(frozen=True)
+class DecodeOptions(OptionSet):
+    """From heatmaps and part affinity fields to people."""
+
+    heat_threshold: float = option(
+        0.02, "heat below which a local maximum is no candidate for a joint", minimum=0.001, maximum=1.0, live=True
+    )
+    max_candidates: int = option(
+        256, "candidates a joint may have in one image, the strongest are kept", minimum=1, maximum=4096, live=True
+    )
+    samples: int = option(10, "points at which a limb's field is read", minimum=2, maximum=64, live=True)
+    sample_threshold: float = option(
+        0.0, "projected field above which a point supports the limb", minimum=-1.0, maximum=1.0, live=True
+    )
+    sample_ratio: float = option(
+        0.3, "share of the points that must support a limb", minimum=0.0, maximum=1.0, live=True
+    )
+    min_joints: int = option(2, "people with fewer joints are dropped", minimum=2, maximum=25, live=True)
+    min_person_score: float = option(
+        0.0, "people with a lower score are dropped, last of all", minimum=0.0, maximum=1.0, live=True
+    )
+    max_people: int = option(
+        0, "keep only so many people, the best-scored; 0 keeps all", minimum=0, maximum=1000, live=True
+    )
+    complete: bool = option(
+        False,
+        "place missing joints where the body's shape and the heat suggest; such joints are marked COMPLETED",
+        live=True,
+    )
+
+
+def _range_text(minimum: float | None, maximum: float | None) -> str:
+    if minimum is None and maximum is None:
+        return ""
+    if maximum is None:
+        return f"at least {minimum:g}"
+    if minimum is None:
+        return f"at most {maximum:g}"
+    return f"{minimum:g} to {maximum:g}"

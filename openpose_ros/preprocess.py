@@ -1,0 +1,73 @@
+"""Source images -> one batch for the network: resized once, padded with grey, still uint8 and BGR.
+
+Normalisation and colour order belong to the network and are applied by the backend on its own device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from openpose_ros.grid import Grid, common_input
+from openpose_ros.options import InputOptions
+
+Image = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, BGR."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B pictures on the network's input.
+
+    Attributes:
+        images: (B, H, W, 3) uint8, BGR, C-contiguous.
+        grids: B grids that say where each picture lies in it.
+    """
+
+    images: Image
+    grids: tuple[Grid, ...]
+
+
+def plan(image_size: tuple[int, int], options: InputOptions, stride: int, scale: float = 1.0) -> Grid:
+    """Grid of one image (height, width) under the options, the input size multiplied by ``scale``."""
+    size = options.size()
+    height, width = image_size
+    if isinstance(size, int):
+        return Grid.short_side(height, width, max(stride, round(size * scale)), stride, round(options.max_long_side * scale))
+    fixed = [max(1, round(side * scale / stride)) * stride for side in size]
+    return Grid.fit(height, width, fixed[0], fixed[1], stride)
+
+
+def prepare(images: Sequence[Image], grids: Sequence[Grid], pad_value: int) -> Batch:
+    """Resize each image as its grid says (area down, linear up) and pad to one common input size.
+
+    Raises:
+        ValueError: an image is not (H, W, 3) uint8 or not of its grid's size.
+    """
+    height, width = common_input(grids)
+    shared = tuple(grid.within(height, width) for grid in grids)
+    batch = np.full((len(images), height, width, 3), pad_value, np.uint8)
+    for image, grid, room in zip(images, shared, batch, strict=True):
+        check_image(image)
+        if image.shape[:2] != (grid.image_height, grid.image_width):
+            raise ValueError(f"an image of {image.shape[:2]} pixels on a grid for {grid}")
+        target = room[
+            grid.pad_top : grid.pad_top + grid.resized_height, grid.pad_left : grid.pad_left + grid.resized_width
+        ]
+        shrink = grid.resized_height < grid.image_height or grid.resized_width < grid.image_width
+        size = (grid.resized_width, grid.resized_height)
+        target[:] = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    return Batch(batch, shared)
+
+
+def check_image(image: Image) -> None:
+    """Raise a ValueError that says what is wrong with an image, if anything is."""
+    if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        found = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"an image must be a uint8 array of shape (height, width, 3) in BGR; got {found}")
+    if image.size == 0:
+        raise ValueError(f"an image of shape {image.shape} has no pixels")

@@ -1,0 +1,40 @@
+"""Where models are found by name: in the checkout, in the installed package, in the user's cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from openpose_ros.card import CardError
+
+
+def find_card(model: str | Path) -> Path:
+    """Path of a card, from a path (card or weight file beside its card) or from a model's name.
+
+    Raises:
+        CardError: no such file and no model of that name; the text lists those there are.
+    """
+    path = Path(model).expanduser()
+    if str(model) and (path.exists() or path.suffix or len(path.parts) > 1):
+        return path
+    known = {card.stem: card for folder in model_folders() for card in sorted(folder.glob("*.yaml"))}
+    if str(model) in known:
+        return known[str(model)]
+    there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
+    raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
+
+
+def model_folders() -> Iterator[Path]:
+    """Folders that hold cards, later ones overriding earlier: user's cache, installed package, checkout."""
+    yield cache_folder()
+    for prefix in reversed(os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):
+        if prefix:
+            yield Path(prefix) / "share" / "openpose_ros" / "model"
+    yield Path(__file__).resolve().parents[2] / "model"
+
+
+def cache_folder() -> Path:
+    """Where converted and downloaded models are kept for this user."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "openpose_ros" / "models"
