@@ -1,7 +1,7 @@
 """Several looks at the same images, at other scales or mirrored, averaged on one grid.
 
 Every pass is read at the exact places where the first pass's cells lie, to a fraction of a cell, and its PAFs
-where its own targets drew them: mirrored PAFs are displaced the other way, so they are aligned before averaging.
+where its own targets drew them: a network's offsets are mirrored with the picture, so they are taken out first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def average(passes: Sequence[Pass]) -> Fields:
         looks = [_seen_from(look, image, grid) for look in passes]
         heatmaps.append(sum(heat for heat, _ in looks) / len(passes))
         pafs.append(sum(paf for _, paf in looks) / len(passes))
-    return Fields(xp.stack(heatmaps), xp.stack(pafs), first.grids, first.skeleton, 0.0)
+    return Fields(xp.stack(heatmaps), xp.stack(pafs), first.grids, first.skeleton)
 
 
 def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
@@ -49,7 +49,7 @@ def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
     xp = array_namespace(fields.heatmaps)
     heat, paf = fields.heatmaps[image], fields.pafs[image]
 
-    def read(maps: Array, offset: float) -> Array:
+    def read(maps: Array, offset: tuple[float, float]) -> Array:
         rows, columns = _maps_between(base, grid, look.mirrored, offset)
         across = xp.asarray(np.ascontiguousarray(columns.T), device=device(maps))
         return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
@@ -59,10 +59,11 @@ def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
         heat = xp.take(heat, xp.asarray(order, device=device(heat)), axis=0)
         paf = xp.take(paf, xp.asarray(fields.skeleton.mirrored_limbs, device=device(paf)), axis=0)
         paf = paf * xp.asarray([-1.0, 1.0], dtype=xp.float32, device=device(paf))[None, :, None, None]
-    return read(heat, 0.0), read(paf, fields.paf_offset)
+    across, down = fields.heat_offset
+    return read(heat, fields.heat_offset), read(paf, (across + fields.paf_offset, down + fields.paf_offset))
 
 
-def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: float) -> tuple[Floats, Floats]:
+def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: tuple[float, float]) -> tuple[Floats, Floats]:
     """Matrices that read rows (H, h) and columns (W, w) of a pass at the cells of ``base``."""
     (height, width), size = base.field_size, grid.field_size
     corner = base.to_image(np.zeros(2))
@@ -72,8 +73,8 @@ def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: float) -> tupl
     start = grid.to_cells(corner)
     pace = grid.to_cells(corner + step) - start
     return (
-        interpolation(height, size[0], float(pace[1]), float(start[1]) + offset),
-        interpolation(width, size[1], float(pace[0]), float(start[0]) + offset),
+        interpolation(height, size[0], float(pace[1]), float(start[1]) + offset[1]),
+        interpolation(width, size[1], float(pace[0]), float(start[0]) + offset[0]),
     )
 
 

@@ -34,10 +34,12 @@ class Card:
         pad_value: grey value in 0..255 of the padding around the picture.
         paf_offset: cells by which the PAFs lie right of and below the heatmaps (CMU's targets: 0.44; see
             docs/accuracy.md for the value that reads best).
+        heat_offset: cells (x, y) by which the heatmaps' summits lie right of and below the annotated joints, as
+            measured on training photos.
         weights: path of the weight file; None when nothing is to be loaded.
         sha256: digest of the weight file.
         min_person_score: person score above which people are reliable (docs/accuracy.md), the node's default.
-        person_score: coefficients that turn a person's evidence into an expected OKS; empty: the plain score.
+        person_score: path of the file that turns a person's evidence into an expected OKS; None: plain evidence.
         licence, source, accuracy, notes: for the reader.
         path: where the card was read from.
     """
@@ -51,10 +53,11 @@ class Card:
     scale: tuple[float, float, float] = (1 / 256, 1 / 256, 1 / 256)
     pad_value: int = 128
     paf_offset: float = 0.0
+    heat_offset: tuple[float, float] = (0.0, 0.0)
     weights: Path | None = None
     sha256: str = ""
     min_person_score: float = 0.0
-    person_score: Mapping[str, Any] = field(default_factory=dict)
+    person_score: Path | None = None
     licence: str = ""
     source: str = ""
     accuracy: Mapping[str, Any] = field(default_factory=dict)
@@ -97,8 +100,12 @@ class Card:
             for name in ("mean", "scale"):
                 if name in values:
                     values[name] = _three(values[name])
-            if values.get("weights") is not None:
-                values["weights"] = path.parent / str(values["weights"])
+            if "heat_offset" in values:
+                across, down = values["heat_offset"]
+                values["heat_offset"] = float(across), float(down)
+            for name in ("weights", "person_score"):
+                if values.get(name) is not None:
+                    values[name] = path.parent / str(values[name])
             card = cls(**values, path=path)
         except (TypeError, ValueError, KeyError) as error:
             raise CardError(f"{path}: {error}") from None
@@ -135,7 +142,7 @@ class Card:
         return self.weights
 
     def save(self, path: Path) -> None:
-        """Write the card as YAML; the weight file must lie beside it."""
+        """Write the card as YAML; the files it names must lie beside it."""
         table: dict[str, Any] = {}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
@@ -143,7 +150,7 @@ class Card:
                 continue
             if name == "skeleton":
                 value = value.name
-            elif name == "weights":
+            elif isinstance(value, Path):
                 value = value.name
             elif isinstance(value, tuple):
                 value = list(value)

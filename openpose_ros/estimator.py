@@ -11,7 +11,8 @@ from pathlib import Path
 from openpose_ros.average import Pass, average
 from openpose_ros.backends import Backend, choose, synthetic_card
 from openpose_ros.card import Card
-from openpose_ros.decode import Candidates, candidates, people
+from openpose_ros.decode import Candidates, PersonScore, candidates, load_person_score, people
+from openpose_ros.fields import Fields
 from openpose_ros.fields import Fields
 from openpose_ros.weights.catalogue import find_card
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
@@ -27,9 +28,10 @@ class Job:
         milliseconds: after ``result()``, wall time of preprocess, network, peaks, limbs and assemble.
     """
 
-    def __init__(self, future: Future[Candidates], options: DecodeOptions) -> None:
+    def __init__(self, future: Future[Candidates], options: DecodeOptions, person_score: PersonScore) -> None:
         self._future = future
         self._options = options
+        self._person_score = person_score
         self.milliseconds: dict[str, float] = {}
 
     def result(self, timeout: float | None = None) -> list[People]:
@@ -41,7 +43,7 @@ class Job:
         """
         found = self._future.result(timeout)
         began = time.perf_counter()
-        results = people(found, self._options)
+        results = people(found, self._options, self._person_score)
         self.milliseconds = {**found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}
         return results
 
@@ -59,6 +61,7 @@ class Estimator:
         self.backend = backend
         self.inputs = inputs or InputOptions()
         self.decode = decode or DecodeOptions()
+        self.person_score = load_person_score(backend.card)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="openpose_ros network")
 
     @classmethod
@@ -111,11 +114,12 @@ class Estimator:
         for image in images:
             check_image(image)
         decode = self.decode
-        return Job(self._worker.submit(self._candidates, list(images), self.inputs, decode), decode)
+        return Job(self._worker.submit(self._candidates, list(images), self.inputs, decode), decode, self.person_score)
 
     def fields(self, images: Sequence[Image], inputs: InputOptions | None = None) -> Fields:
         """Heatmaps and PAFs of a batch, averaged over the scales and the mirrored pass that the options ask for."""
-        return self._worker.submit(self._fields, list(images), inputs or self.inputs)[0].result()
+        fields, _ = self._worker.submit(self._fields, list(images), inputs or self.inputs).result()
+        return fields
 
     def close(self) -> None:
         """Wait for the batch in progress and give everything back."""

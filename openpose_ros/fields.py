@@ -23,6 +23,7 @@ class Fields:
         grids: B grids, one an image.
         skeleton: names the channels.
         paf_offset: how many cells the PAFs lie right of and below the heatmaps (a fact of the training targets).
+        heat_offset: how many cells (x, y) the heatmaps' summits lie right of and below the joints themselves.
     """
 
     heatmaps: Array
@@ -30,6 +31,7 @@ class Fields:
     grids: tuple[Grid, ...]
     skeleton: Skeleton
     paf_offset: float = 0.0
+    heat_offset: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         joints, limbs = len(self.skeleton.joints), len(self.skeleton.limbs)

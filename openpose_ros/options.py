@@ -179,9 +179,7 @@ class BackendOptions(OptionSet):
         "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32",
         choices=("auto", "float32", "bfloat16", "float16"),
     )
-    threads: int = option(
-        0, "CPU threads of the network; 0 takes all cores there are", minimum=0, maximum=1024
-    )
+    threads: int = option(0, "CPU threads of the network; 0 takes all cores there are", minimum=0, maximum=1024)
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ class DecodeOptions(OptionSet):
     """From heatmaps and part affinity fields to people."""
 
     heat_threshold: float = option(
-        0.02, "heat below which a local maximum is no candidate for a joint", minimum=0.001, maximum=1.0, live=True
+        0.01, "heat below which a local maximum is no candidate for a joint", minimum=0.001, maximum=1.0, live=True
     )
     max_candidates: int = option(
         256, "candidates a joint may have in one image, the strongest are kept", minimum=1, maximum=4096, live=True
@@ -213,6 +211,98 @@ class DecodeOptions(OptionSet):
         "place missing joints where the body's shape and the heat suggest; such joints are marked COMPLETED",
         live=True,
     )
+
+
+@dataclass(frozen=True)
+class DrawOptions(OptionSet):
+    """How people are drawn."""
+
+    labels: bool = option(False, "write each person's id and score above it", live=True)
+    boxes: bool = option(False, "draw the box around each person's joints", live=True)
+    opacity: float = option(
+        1.0, "how much the drawing covers the picture; 1 covers it", minimum=0.1, maximum=1.0, live=True
+    )
+    min_joint_score: float = option(
+        0.1,
+        "joints seen with a lower score are left out of the picture, not of the result",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
+class PoseNodeOptions(OptionSet):
+    """The node around the network."""
+
+    model: str = option(
+        "",
+        "name of an installed model, or path of a card (.yaml) or of a weight file beside its card; may stay empty "
+        "with the synthetic backend",
+    )
+    autostart: bool = option(
+        True, "configure and activate at the start; false waits for a lifecycle manager to ask for it"
+    )
+    image_transport: str = option(
+        "raw",
+        "how the images come: raw is sensor_msgs/Image on the topic image, compressed is "
+        "sensor_msgs/CompressedImage on image/compressed",
+        choices=("raw", "compressed"),
+    )
+    qos: str = option(
+        "auto",
+        "reliability asked of the camera; auto is reliable where every publisher offers that, else best effort",
+        choices=("auto", "reliable", "best_effort"),
+    )
+    value_range: str = option(
+        "",
+        "the values that count as black and white in images without a range of their own (32FC1, 16UC1 and the "
+        "like), such as 0,4.5; empty refuses such images",
+        live=True,
+    )
+    jpeg_quality: int = option(85, "quality of the pictures on annotated/compressed", minimum=1, maximum=100, live=True)
+    report_period: float = option(
+        10.0, "seconds between two log lines with rates and drops; 0 is silent", minimum=0.0, maximum=86400.0, live=True
+    )
+
+    def __post_init__(self) -> None:
+        self.black_and_white()
+
+    def black_and_white(self) -> tuple[float, float] | None:
+        """The two values of ``value_range``, None where it is empty."""
+        if not self.value_range.strip():
+            return None
+        try:
+            black, white = (float(part) for part in self.value_range.split(","))
+        except ValueError:
+            black = white = math.nan
+        if not (math.isfinite(black) and math.isfinite(white) and black != white):
+            raise ValueError(f"value_range is {self.value_range!r}; expected two different numbers such as 0,4.5")
+        return black, white
+
+
+@dataclass(frozen=True)
+class SourceNodeOptions(OptionSet):
+    """A stand-in for a camera."""
+
+    source: str = option(
+        "", "a photo, several photos with commas between them, a folder of photos, a video file or a webcam's index"
+    )
+    rate: float = option(
+        0.0,
+        "images a second; 0 takes the rate of the video or webcam, and 1 for photos",
+        minimum=0.0,
+        maximum=1000.0,
+    )
+    loop: bool = option(True, "begin again after the last image; false ends the node there")
+    frame_id: str = option("camera_optical_frame", "the frame_id in every header")
+    width: int = option(
+        0, "width in pixels to which images are scaled, keeping their shape; 0 leaves them", minimum=0, maximum=16384
+    )
+    hfov: float = option(
+        60.0, "horizontal field of view in degrees that camera_info claims", minimum=1.0, maximum=179.0
+    )
+    wait: bool = option(False, "publish nothing until somebody subscribes to the images")
 
 
 def _range_text(minimum: float | None, maximum: float | None) -> str:

@@ -37,6 +37,8 @@ class People:
         image_size: (height, width) of the source image in pixels.
         id: (P,) int32, -1 while untracked.
         xyz: (P, J, 3) metres in the camera's optical frame, NaN where unknown; None without depth.
+        limb_score: (P, L) mean projected PAF of the limbs that hold the person together, 0 where there is none;
+            None for people that no decoder found.
     """
 
     skeleton: Skeleton
@@ -47,6 +49,7 @@ class People:
     image_size: tuple[int, int]
     id: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     xyz: Floats | None = None
+    limb_score: Floats | None = None
 
     def __post_init__(self) -> None:
         count, joints = len(self.xy), len(self.skeleton.joints)
@@ -58,6 +61,8 @@ class People:
         }  # fmt: skip
         if self.xyz is not None:
             expected["xyz"] = (count, joints, 3)
+        if self.limb_score is not None:
+            expected["limb_score"] = (count, len(self.skeleton.limbs))
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(
@@ -103,6 +108,7 @@ class People:
             person_score=self.person_score[rows],
             id=self.id[rows],
             xyz=None if self.xyz is None else self.xyz[rows],
+            limb_score=None if self.limb_score is None else self.limb_score[rows],
         )
 
     @property
@@ -120,12 +126,13 @@ class People:
 
     def to_openpose_json(self) -> dict[str, Any]:
         """The structure of OpenPose's ``--write_json``, version 1.3: x, y, score triples, 0, 0, 0 where unknown."""
-        flat = np.concatenate([np.nan_to_num(self.xy), self.score[..., None]], -1).reshape(len(self), -1)
+        joints = len(self.skeleton.joints)
+        flat = np.concatenate([np.nan_to_num(self.xy), self.score[..., None]], -1).reshape(len(self), 3 * joints)
         solid: list[list[float]] = [[] for _ in range(len(self))]
         if self.xyz is not None:
             known = np.isfinite(self.xyz).all(-1)
             score = np.where(known, self.score, 0.0)[..., None]
-            solid = np.concatenate([np.nan_to_num(self.xyz), score], -1).reshape(len(self), -1).tolist()
+            solid = np.concatenate([np.nan_to_num(self.xyz), score], -1).reshape(len(self), 4 * joints).tolist()
         absent = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d")
         absent_3d = ("face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d")
         return {

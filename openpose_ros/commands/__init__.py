@@ -17,6 +17,7 @@ COMMANDS: dict[str, Command] = {
     "source_node": Command("openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video or a webcam as a camera"),
     "predict": Command("openpose_ros.commands.predict", "annotate an image, a folder, a video or a webcam"),
     "evaluate": Command("openpose_ros.commands.evaluate", "COCO accuracy of a model on annotated photos"),
+    "calibrate": Command("openpose_ros.commands.calibrate", "learn from photos what a network's people are worth"),
     "convert": Command("openpose_ros.commands.convert", "weights of other projects -> weights and card"),
     "benchmark": Command("openpose_ros.commands.benchmark", "what a frame costs, stage by stage"),
     "demo": Command("openpose_ros.commands.demo", "source node and pose node on real photos, shown as a table"),

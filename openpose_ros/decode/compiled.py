@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from openpose_ros.decode.assemble import Groups, image_of, rank
-from openpose_ros.decode.limbs import Connections
+from openpose_ros.decode.limbs import PROBE_MEAN, PROBES, Connections
 from openpose_ros.decode.peaks import Peaks
 from openpose_ros.options import DecodeOptions
 from openpose_ros.skeleton import Skeleton
@@ -35,7 +35,7 @@ def score_limbs(
     bounds = np.searchsorted(key, np.arange(pafs.shape[0] * joints + 1))
     limb, start, end, score = _score_loop(
         np.ascontiguousarray(pafs), peaks.x, peaks.y, bounds, np.array(skeleton.limbs), joints,
-        np.float32(paf_offset), options.samples, np.float32(options.sample_threshold),
+        np.float32(paf_offset), np.array(PROBES, np.float32), np.float32(PROBE_MEAN * len(PROBES)), options.samples, np.float32(options.sample_threshold),
         options.sample_ratio * options.samples,
     )  # fmt: skip
     return Connections(limb, start, end, score)
@@ -55,8 +55,8 @@ def assemble(peaks: Peaks, connections: Connections, skeleton: Skeleton) -> Grou
 
 @_jit
 def _score_loop(
-    pafs: Any, px: Any, py: Any, bounds: Any, limbs: Any, joints: int, offset: Any, samples: int, threshold: Any,
-    needed: float,
+    pafs: Any, px: Any, py: Any, bounds: Any, limbs: Any, joints: int, offset: Any, probes: Any, probe_sum: Any,
+    samples: int, threshold: Any, needed: float,
 ) -> Any:  # fmt: skip
     height, width = pafs.shape[3], pafs.shape[4]
     room = 256
@@ -71,6 +71,14 @@ def _score_loop(
                 for end in range(bounds[to_joint], bounds[to_joint + 1]):
                     across, down = px[end] - px[start], py[end] - py[start]
                     length = np.float32(max(math.sqrt(across * across + down * down), 1e-6))
+                    total = np.float32(0.0)
+                    for part in probes:
+                        x = min(max(px[start] + offset + across * part, np.float32(0)), np.float32(width - 1))
+                        y = min(max(py[start] + offset + down * part, np.float32(0)), np.float32(height - 1))
+                        column, row = int(x + np.float32(0.5)), int(y + np.float32(0.5))
+                        total += field_x[row, column] * across + field_y[row, column] * down
+                    if total <= probe_sum * length:
+                        continue
                     unit_x, unit_y = across / length, down / length
                     total, support = np.float32(0.0), 0
                     for sample in range(samples):

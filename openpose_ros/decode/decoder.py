@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from array_api_compat import is_numpy_array, to_device
 
 from openpose_ros.decode import assemble as reference_assemble
@@ -15,10 +16,14 @@ from openpose_ros.decode import limbs as reference_limbs
 from openpose_ros.decode.complete import complete
 from openpose_ros.decode.limbs import Connections
 from openpose_ros.decode.peaks import Peaks, find_peaks
-from openpose_ros.decode.score import person_scores
+from openpose_ros.decode.score import PersonScore, evidence
 from openpose_ros.fields import Fields
+from openpose_ros.grid import Grid
 from openpose_ros.options import DecodeOptions
 from openpose_ros.people import JointState, People
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +42,9 @@ class Candidates:
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
-def decode(fields: Fields, options: DecodeOptions) -> list[People]:
+def decode(fields: Fields, options: DecodeOptions, person_score: PersonScore = evidence) -> list[People]:
     """The people of every image of a batch, best first."""
-    return people(candidates(fields, options), options)
+    return people(candidates(fields, options), options, person_score)
 
 
 def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
@@ -60,29 +65,16 @@ def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
     return down
 
 
-def people(found: Candidates, options: DecodeOptions) -> list[People]:
-    """Assemble the candidates of a batch into people in source pixels, one result an image."""
+def people(found: Candidates, options: DecodeOptions, person_score: PersonScore = evidence) -> list[People]:
+    """Assemble the candidates of a batch into people in source pixels, one result an image, best person first."""
     peaks, fields = found.peaks, found.fields
     groups = _loops().assemble(peaks, found.connections, fields.skeleton)
-    member = groups.members >= 0
-    row = np.where(member, groups.members, 0)
-    enough = member.sum(1) >= options.min_joints
-    place = np.stack([peaks.x, peaks.y], -1) if len(peaks.x) else np.zeros((1, 2), np.float32)
-    heat = np.clip(peaks.score, 0.0, 1.0) if len(peaks.x) else np.zeros(1, np.float32)
+    enough = (groups.members >= 0).sum(1) >= options.min_joints
     results = []
     for image, grid in enumerate(fields.grids):
         mine = np.flatnonzero((groups.image == image) & enough)
-        known, cells = member[mine], place[row[mine]]
-        score = np.where(known, heat[row[mine]], 0.0).astype(np.float32)
-        xy = np.where(known[..., None], grid.to_image(cells), np.nan).astype(np.float32)
-        here = People(
-            skeleton=fields.skeleton,
-            xy=xy,
-            score=score,
-            state=np.where(known, JointState.SEEN, JointState.UNKNOWN).astype(np.uint8),
-            person_score=person_scores(score, groups.limbs[mine], xy, fields.skeleton),
-            image_size=(grid.image_height, grid.image_width),
-        )
+        here = _placed(groups.members[mine], groups.limbs[mine], peaks, fields, grid)
+        here = replace(here, person_score=person_score(here))
         order = np.argsort(-here.person_score, kind="stable")
         order = order[here.person_score[order] >= options.min_person_score]
         if options.max_people:
@@ -90,6 +82,26 @@ def people(found: Candidates, options: DecodeOptions) -> list[People]:
         here = here[order]
         results.append(complete(here, fields, image) if options.complete else here)
     return results
+
+
+def _placed(members: Ints, limbs: Floats, peaks: Peaks, fields: Fields, grid: Grid) -> People:
+    """People of one image from rows of Peaks, not scored yet."""
+    known = members >= 0
+    xy = np.full((*members.shape, 2), np.nan, np.float32)
+    heat = np.zeros(members.shape, np.float32)
+    rows = members[known]
+    across, down = fields.heat_offset
+    xy[known] = grid.to_image(np.stack([peaks.x[rows] - across, peaks.y[rows] - down], -1))
+    heat[known] = np.clip(peaks.score[rows], 0.0, 1.0)
+    return People(
+        skeleton=fields.skeleton,
+        xy=xy,
+        score=heat,
+        state=np.where(known, JointState.SEEN, JointState.UNKNOWN).astype(np.uint8),
+        person_score=np.zeros(len(members), np.float32),
+        image_size=(grid.image_height, grid.image_width),
+        limb_score=limbs,
+    )
 
 
 @cache

@@ -1,0 +1,122 @@
+"""Backends: a batch of images -> Fields. One of them is chosen when the estimator is loaded."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import NamedTuple, Protocol
+
+from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
+from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
+from openpose_ros.card import Card
+from openpose_ros.fields import Fields
+from openpose_ros.options import BackendOptions
+from openpose_ros.preprocess import Batch
+
+_log = logging.getLogger(__name__)
+
+
+class BackendError(ValueError):
+    """A backend that does not work here or cannot run the card; the text says why, in one sentence."""
+
+
+class Backend(Protocol):
+    """Runs one card's network. To be called from one thread at a time.
+
+    Attributes:
+        name: as in :class:`~openpose_ros.options.BackendOptions`.
+        device: ``cpu`` or ``cuda:N``, where the network runs and its fields lie.
+        precision: arithmetic of the network: ``float32``, ``bfloat16`` or ``float16``.
+        card: what it runs.
+    """
+
+    name: str
+    device: str
+    precision: str
+    card: Card
+
+    def __call__(self, batch: Batch) -> Fields:
+        """Fields of a batch, float32: NumPy arrays on the CPU, torch tensors on a GPU. They are the caller's."""
+        ...
+
+    def close(self) -> None:
+        """Give memory back; the backend is not called again."""
+        ...
+
+
+class Source(NamedTuple):
+    """Where a backend is implemented, and the package that it needs."""
+
+    module: str
+    implementation: str
+    package: str
+
+
+SOURCES = {
+    "torch": Source("openpose_ros.backends.torch", "TorchBackend", "torch"),
+    "openvino": Source("openpose_ros.backends.openvino", "OpenVINOBackend", "openvino"),
+}
+
+
+def choose(card: Card, options: BackendOptions) -> Backend:
+    """The backend that the options name, or for ``auto`` the fastest that works; one log line says which.
+
+    Raises:
+        BackendError: the backend, its device or its precision does not work here, or not for this card.
+        CardError: the card's weights are missing or not what the card says.
+    """
+    kind = card.network["type"]
+    refusals: list[str] = []
+    if options.backend == "auto" and kind != "synthetic":
+        backend = _first_that_works(card, options, refusals)
+    else:
+        backend = make("synthetic" if options.backend == "auto" else options.backend, card, options)
+    why = f" ({'; '.join(refusals)})" if refusals else ""
+    _log.info("%s runs %s on %s in %s%s", backend.name, card.name, backend.device, backend.precision, why)
+    return backend
+
+
+def make(name: str, card: Card, options: BackendOptions) -> Backend:
+    """The named backend, its network loaded.
+
+    Raises:
+        BackendError, CardError: as :func:`choose`.
+    """
+    if name == "synthetic":
+        return SyntheticBackend(card)
+    if name not in SOURCES:
+        raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
+    source = SOURCES[name]
+    try:
+        module = import_module(source.module)
+    except (ImportError, OSError) as error:  # OSError: a library of its own is missing
+        raise BackendError(
+            f"the {name} backend needs the Python package {source.package}, which cannot be imported ({error}): "
+            f"pip install {source.package}"
+        ) from None
+    backend: Backend = getattr(module, source.implementation)(card, options)
+    return backend
+
+
+def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:
+    """The best backend that works; why those before it do not goes into ``refusals``."""
+    order = ("torch", "openvino") if _gpu_wanted(card, options) else ("openvino", "torch")
+    for name in order:
+        try:
+            return make(name, card, options)
+        except BackendError as error:
+            refusals.append(str(error))
+    raise BackendError(f"nothing here can run {card.name}: {'; '.join(refusals)}")
+
+
+def _gpu_wanted(card: Card, options: BackendOptions) -> bool:
+    """Whether the network can and may run on a GPU that PyTorch sees."""
+    if options.device == "cpu" or card.network["type"] == "graph":
+        return False
+    if options.device.startswith("cuda"):
+        return True
+    try:
+        from openpose_ros.backends.torch import has_cuda
+    except (ImportError, OSError):
+        return False
+    return has_cuda()

@@ -1,0 +1,196 @@
+"""OpenVINO: the network on a CPU, several times faster than PyTorch where the CPU has AMX.
+
+Runs the torch networks, which it reads in this process, and files that carry their own network (``graph`` cards).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from openpose_ros.backends import BackendError
+from openpose_ros.card import Card, CardError
+from openpose_ros.device import fast_bfloat16
+from openpose_ros.fields import Fields
+from openpose_ros.options import BackendOptions
+from openpose_ros.preprocess import Batch
+
+# Importing OpenVINO and converting a network report usage over the internet unless the user has opted out. Without
+# this module they do not.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+ov: Any = import_module("openvino")
+preprocess: Any = import_module("openvino.preprocess")
+
+HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+"""Our precisions as OpenVINO's hints."""
+
+NAMES = {hint: name for name, hint in HINTS.items()}
+
+REMEMBERED_SIZES = 1000
+"""Capacity of OpenVINO's cache of prepared layers, one entry a layer and input size: some fifteen sizes."""
+
+
+class Part(NamedTuple):
+    """Channels of one of the network's outputs, the last one excluded."""
+
+    output: int
+    first: int
+    last: int
+
+
+class Graph(NamedTuple):
+    """A network as OpenVINO reads it: the model, the order of its axes, and where its answer stands."""
+
+    model: Any
+    layout: str
+    heatmaps: Part
+    pafs: Part
+
+
+class OpenVINOBackend:
+    """A card's network in OpenVINO; see :class:`~openpose_ros.backends.Backend`.
+
+    Bytes go in; normalisation and colour order are part of the compiled network. Any sizes and batches work, a new
+    one costs a little more once.
+    """
+
+    name = "openvino"
+    device = "cpu"
+
+    def __init__(self, card: Card, options: BackendOptions) -> None:
+        """Read and compile the network.
+
+        Raises:
+            BackendError: OpenVINO cannot run the network, or not as the options ask.
+            CardError: the card's weights are missing or not what the card says.
+        """
+        if options.device not in ("auto", "cpu"):
+            raise BackendError(f"device is {options.device!r}, but the openvino backend runs on the CPU")
+        self.card = card
+        graph = _from_file(card) if card.network["type"] == "graph" else _from_torch(card)
+        self._heatmaps, self._pafs = graph.heatmaps, graph.pafs
+        wanted = options.precision
+        if wanted == "auto":
+            wanted = "bfloat16" if fast_bfloat16() else "float32"
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": HINTS[wanted],
+            "CPU_RUNTIME_CACHE_CAPACITY": REMEMBERED_SIZES,
+        }
+        if options.threads:
+            settings["INFERENCE_NUM_THREADS"] = options.threads
+        try:
+            compiled = ov.Core().compile_model(_fed_with_bytes(graph, card), "CPU", settings)
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO cannot run {card.name}: {_reason(error)}") from None
+        self.precision = NAMES[compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
+        if options.precision not in ("auto", self.precision):
+            raise BackendError(f"precision is {wanted}, but OpenVINO computes in {self.precision} on this CPU")
+        self._request = compiled.create_infer_request()
+
+    def __call__(self, batch: Batch) -> Fields:
+        self._request.infer([batch.images], share_inputs=True)
+        heatmaps, pafs = self._copied(self._heatmaps), self._copied(self._pafs)
+        return Fields(
+            heatmaps,
+            pafs.reshape(len(pafs), -1, 2, *pafs.shape[2:]),
+            batch.grids,
+            self.card.skeleton,
+            self.card.paf_offset,
+            self.card.heat_offset,
+        )
+
+    def close(self) -> None:
+        del self._request
+
+    def _copied(self, part: Part) -> npt.NDArray[np.float32]:
+        """(B, channels, h, w): the request's own memory is written again by the next batch."""
+        return np.array(self._request.get_output_tensor(part.output).data[:, part.first : part.last], np.float32)
+
+
+def _from_torch(card: Card) -> Graph:
+    """The card's network, built in PyTorch and handed over in memory."""
+    try:
+        import torch
+
+        from openpose_ros.networks.frozen import LastAnswer, frozen
+        from openpose_ros.weights.store import load_network
+    except ImportError as error:
+        raise BackendError(
+            f"the network of {card.name} is built in PyTorch, which cannot be imported ({error}): pip install torch"
+        ) from None
+    graph = frozen(LastAnswer(load_network(card)), torch.zeros(1, 3, 64, 64))
+    model = ov.convert_model(graph, input=[ov.PartialShape([-1, 3, -1, -1])])
+    return Graph(model, "NCHW", Part(0, 0, _channels(card)[0]), Part(1, 0, _channels(card)[1]))
+
+
+def _from_file(card: Card) -> Graph:
+    """The network that the card's weight file carries itself.
+
+    The card's ``network`` names its ``input``, the ``layout`` of input and outputs (``NCHW`` or ``NHWC``), and for
+    ``heatmaps`` and ``pafs`` an ``output`` and in it the ``channels`` [first, last + 1].
+    """
+    path = card.verified_weights()
+    entries = dict(card.network)
+    layout = entries.get("layout")
+    if layout not in ("NCHW", "NHWC"):
+        raise CardError(f"{card.path}: network layout is {layout!r}; expected NCHW or NHWC")
+    try:
+        model = ov.Core().read_model(path)
+    except RuntimeError as error:
+        raise BackendError(f"OpenVINO cannot read {path}: {_reason(error)}") from None
+    inputs = [sorted(port.get_names()) for port in model.inputs]
+    if len(inputs) != 1 or entries.get("input") not in inputs[0]:
+        raise CardError(f"{card.path}: network input is {entries.get('input')!r}; {path.name} has {inputs}")
+    outputs = [sorted(port.get_names()) for port in model.outputs]
+    parts = []
+    for name, count in zip(("heatmaps", "pafs"), _channels(card), strict=True):
+        try:
+            wanted, (first, last) = str(entries[name]["output"]), map(int, entries[name]["channels"])
+        except (KeyError, TypeError, ValueError):
+            raise CardError(f"{card.path}: network {name} needs an output and channels such as [0, 19]") from None
+        found = [number for number, names in enumerate(outputs) if wanted in names]
+        if not found:
+            raise CardError(f"{card.path}: network {name} come from output {wanted!r}; {path.name} has {outputs}")
+        if last - first != count or first < 0:
+            raise CardError(f"{card.path}: network {name} are channels {first} to {last}; expected {count} of them")
+        parts.append(Part(found[0], first, last))
+    any_size = [-1, 3, -1, -1] if layout == "NCHW" else [-1, -1, -1, 3]
+    try:
+        model.reshape(ov.PartialShape(any_size))
+    except RuntimeError as error:
+        raise BackendError(f"{path} does not take images of any size: {_reason(error)}") from None
+    return Graph(model, layout, *parts)
+
+
+def _channels(card: Card) -> tuple[int, int]:
+    """How many heatmaps and how many PAFs the skeleton asks for."""
+    return len(card.skeleton.joints) + 1, 2 * len(card.skeleton.limbs)
+
+
+def _fed_with_bytes(graph: Graph, card: Card) -> Any:
+    """The model with what lies before and behind it: (B, H, W, 3) uint8 BGR in, (B, channels, h, w) out."""
+    around = preprocess.PrePostProcessor(graph.model)
+    around.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    around.input().model().set_layout(ov.Layout(graph.layout))
+    steps = around.input().preprocess().convert_element_type(ov.Type.f32)
+    if card.channels == "RGB":
+        steps = steps.reverse_channels()
+    if any(card.mean):
+        steps = steps.mean(list(card.mean))
+    if card.scale != (1.0, 1.0, 1.0):
+        steps.scale([1.0 / factor for factor in card.scale])
+    for number in range(len(graph.model.outputs)):
+        around.output(number).model().set_layout(ov.Layout(graph.layout))
+        around.output(number).tensor().set_layout(ov.Layout("NCHW")).set_element_type(ov.Type.f32)
+    return around.build()
+
+
+def _reason(error: Exception) -> str:
+    """The last line of OpenVINO's texts, which begin with places in its sources."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""Benchmarks: what a frame costs, measured as ratios within one run."""

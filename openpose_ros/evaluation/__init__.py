@@ -1,0 +1,1 @@
+"""Evaluation: how accurate people are, in COCO's terms."""

@@ -1,0 +1,214 @@
+"""Photos, folders, videos and webcams -> frames. The way back, pictures, videos and JSON, is in ``results.py``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from openpose_ros.preprocess import Image
+
+PHOTO_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".exr", ".gif", ".hdr", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png",
+     ".pnm", ".ppm", ".ras", ".tif", ".tiff", ".webp"}
+)  # fmt: skip
+"""What counts as a photo in a folder; whether OpenCV was built with its decoder shows when it is read."""
+
+_log = logging.getLogger(__name__)
+
+
+class MediaError(ValueError):
+    """A source that cannot be opened; the text says in one sentence what was wrong with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        image: (H, W, 3) uint8, BGR, upright (EXIF orientation is applied).
+        name: for people: the file's name, with the frame's number for a video.
+        stem: for files made out of this frame, as OpenPose names them: the photo's stem, ``clip_000000000012`` for
+            a frame of a video, ``000000000012`` for one of a webcam.
+        stamp_seconds: place in a video, time since a webcam was opened; photos count one a second.
+        index: number of the frame in its source, from 0; unreadable photos have a number too.
+    """
+
+    image: Image
+    name: str
+    stem: str
+    stamp_seconds: float
+    index: int
+
+
+class Frames(Iterator[Frame]):
+    """The frames of a source, one after the other. Closes itself at the end; also a context manager.
+
+    Attributes:
+        source: what was asked for, as text.
+        total: how many frames there will be at most; None where nobody knows (webcam, some videos).
+        rate: frames a second of a video or webcam; None for photos and where it is not known.
+        live: a webcam, whose frames do not wait.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        reader: Iterator[Frame],
+        total: int | None,
+        rate: float | None = None,
+        live: bool = False,
+        release: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.source = source
+        self.total = total
+        self.rate = rate
+        self.live = live
+        self._reader = reader
+        self._release = release
+
+    def __next__(self) -> Frame:
+        try:
+            return next(self._reader)
+        except StopIteration:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the file or the webcam back; no frame comes after this."""
+        self._reader = iter(())
+        self._release()
+
+    def __enter__(self) -> Frames:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def frames(source: str | Path | Sequence[str | Path], limit: int = 0) -> Frames:
+    """Open a photo, several photos, a folder of photos (sorted by name), a video file or a webcam (its index).
+
+    A photo that cannot be read is named in a warning and left out, and the rest goes on; a video that ends early is
+    named too. ``limit`` bounds how many are looked at; 0 is all.
+
+    Raises:
+        MediaError: the source does not exist or cannot be opened, or a folder holds no photo.
+    """
+    if not isinstance(source, (str, Path)):
+        if len(source) != 1:
+            return _photos([_existing(one) for one in source], limit, f"{len(source)} photos")
+        source = source[0]
+    if str(source).isdecimal() and not Path(source).exists():
+        return _webcam(int(str(source)), limit)
+    path = _existing(source)
+    if path.is_dir():
+        photos = sorted(p for p in path.iterdir() if _is_photo(p))
+        if not photos:
+            raise MediaError(f"no photo in the folder {path}; expected files such as .jpg or .png")
+        return _photos(photos, limit, str(path))
+    if path.suffix.lower() in PHOTO_SUFFIXES or cv2.haveImageReader(str(path)):
+        return _photos([path], limit, str(path))
+    return _video(path, limit)
+
+
+def read_photo(path: Path) -> Image | None:
+    """(H, W, 3) uint8 BGR of an image file, upright; None where OpenCV cannot read it."""
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # raised, for one, when there are more pixels than OpenCV is willing to hold
+        return None
+    return None if image is None else np.ascontiguousarray(image, np.uint8)
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not path.name.startswith(".")
+
+
+def _existing(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise MediaError(f"no file or folder {path}; expected a photo, a folder, a video or the index of a webcam")
+    return path
+
+
+def _photos(paths: Sequence[Path], limit: int, name: str) -> Frames:
+    chosen = paths[:limit] if limit else paths
+
+    def read() -> Iterator[Frame]:
+        for index, path in enumerate(chosen):
+            image = read_photo(path)
+            if image is None:
+                _log.warning("%s cannot be read as a photo; skipped", path)
+                continue
+            yield Frame(image, path.name, path.stem, float(index), index)
+
+    return Frames(name, read(), len(chosen))
+
+
+def _video(path: Path, limit: int) -> Frames:
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        capture.release()
+        raise MediaError(f"{path} is neither a photo nor a video that OpenCV can read")
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))  # zero or negative in streams and torn files
+    rate = _rate(capture)
+    total = None if count <= 0 else min(count, limit) if limit else count
+
+    def read() -> Iterator[Frame]:
+        index = 0
+        while not limit or index < limit:
+            good, image = capture.read()
+            if not good:
+                if index == 0 or (total is not None and index < total - 1):
+                    _log.warning("%s ends after %d of %s frames", path, index, total or "an unknown number of")
+                return
+            # OpenCV's own place in the video means different things in different backends.
+            stamp = index / (rate or 25.0)
+            yield Frame(_bgr(image), f"{path.name} {index}", f"{path.stem}_{index:012d}", stamp, index)
+            index += 1
+
+    return Frames(str(path), read(), total, rate, release=capture.release)
+
+
+def _webcam(number: int, limit: int) -> Frames:
+    capture = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        capture.release()
+        raise MediaError(f"no webcam {number}: OpenCV could not open /dev/video{number}")
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not one that waited
+
+    def read() -> Iterator[Frame]:
+        began = time.monotonic()
+        index = 0
+        while not limit or index < limit:
+            good, image = capture.read()
+            if not good:
+                _log.warning("webcam %d gave no further picture after %d", number, index)
+                return
+            yield Frame(_bgr(image), f"{index}", f"{index:012d}", time.monotonic() - began, index)
+            index += 1
+
+    name = f"webcam {number}"
+    return Frames(name, read(), limit or None, _rate(capture), live=True, release=capture.release)
+
+
+def _rate(capture: cv2.VideoCapture) -> float | None:
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    return rate if 0.0 < rate < 1000.0 else None
+
+
+def _bgr(picture: Any) -> Image:
+    """What a capture gave, as (H, W, 3) uint8; some cameras deliver grey pictures."""
+    image = np.asarray(picture, np.uint8)
+    grey = image.ndim == 2 or image.shape[2] == 1
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8) if grey else image

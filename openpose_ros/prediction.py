@@ -1,0 +1,125 @@
+"""From a source to its results: what ``predict`` does with every frame, and what it tells at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import statistics
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import cv2
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from openpose_ros.draw import draw
+from openpose_ros.estimator import Estimator, Job
+from openpose_ros.media import Frame, Frames
+from openpose_ros.options import DrawOptions
+from openpose_ros.people import People
+from openpose_ros.preprocess import Image
+from openpose_ros.results import Results
+
+IN_FLIGHT = 2
+"""Frames submitted before the first is waited for: one in the network while another is drawn and written."""
+
+_log = logging.getLogger(__name__)
+
+
+class WindowError(RuntimeError):
+    """No window can be opened; the text says why in one sentence."""
+
+
+class Window:
+    """A window that shows frames as they come."""
+
+    TITLE = "openpose_ros: q or Esc ends"
+
+    def __init__(self) -> None:
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise WindowError("a window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set")
+        try:
+            cv2.namedWindow(self.TITLE, cv2.WINDOW_NORMAL)
+        except cv2.error:
+            raise WindowError(
+                "this OpenCV is headless and can open no window: install opencv-python in place of "
+                "opencv-python-headless"
+            ) from None
+
+    def show(self, picture: Image, wait: bool) -> bool:
+        """Show a picture, until a key is pressed where ``wait``; False once the user wants to end."""
+        cv2.imshow(self.TITLE, picture)
+        return cv2.waitKey(0 if wait else 1) & 0xFF not in (27, ord("q"))
+
+
+class Tally:
+    """Frames and people counted, and the milliseconds of each stage.
+
+    Attributes:
+        frames, people: how many.
+        interrupted: Ctrl-C ended it.
+        milliseconds: by stage, one value a frame.
+    """
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.people = 0
+        self.interrupted = False
+        self.milliseconds: dict[str, list[float]] = {}
+
+    def add(self, people: People, milliseconds: dict[str, float]) -> None:
+        """Count one frame."""
+        self.frames += 1
+        self.people += len(people)
+        for stage, value in milliseconds.items():
+            self.milliseconds.setdefault(stage, []).append(value)
+
+    def __str__(self) -> str:
+        medians = ", ".join(f"{stage} {statistics.median(v):.1f}" for stage, v in self.milliseconds.items())
+        plural = "" if self.frames == 1 else "s"
+        return f"{self.frames} frame{plural}, {self.people} people\nmedian milliseconds a frame: {medians or 'none'}"
+
+
+def predict(
+    estimator: Estimator, source: Frames, results: Results, drawing: DrawOptions, window: Window | None = None
+) -> Tally:
+    """Find the people in every frame, draw, write and show them; Ctrl-C ends it early, and so does the window."""
+    tally = Tally()
+    wanted = results.needs_pictures or window is not None
+    still = source.rate is None and not source.live
+    with tqdm(total=source.total, unit="frame", disable=None) as bar, logging_redirect_tqdm():
+        try:
+            for frame, people, spent in _people(estimator, source):
+                began = time.perf_counter()
+                picture = draw(frame.image, people, drawing) if wanted else None
+                drawn = time.perf_counter()
+                results.add(frame, people, picture)
+                written = time.perf_counter()
+                tally.add(people, {**spent, "draw": 1e3 * (drawn - began), "write": 1e3 * (written - drawn)})
+                bar.update(frame.index + 1 - bar.n)
+                if window is not None and picture is not None and not window.show(picture, wait=still):
+                    break
+        except KeyboardInterrupt:
+            tally.interrupted = True
+    return tally
+
+
+def _people(estimator: Estimator, source: Frames) -> Iterator[tuple[Frame, People, dict[str, float]]]:
+    """Frames with their people, in order; the network works on the next one meanwhile."""
+    waiting: deque[tuple[Frame, Job]] = deque()
+    for frame in source:
+        try:
+            waiting.append((frame, estimator.submit([frame.image])))
+        except ValueError as error:
+            _log.warning("%s: %s; skipped", frame.name, error)
+        if len(waiting) >= IN_FLIGHT:
+            yield _finished(*waiting.popleft())
+    while waiting:
+        yield _finished(*waiting.popleft())
+
+
+def _finished(frame: Frame, job: Job) -> tuple[Frame, People, dict[str, float]]:
+    people = job.result()[0]
+    return frame, people, job.milliseconds

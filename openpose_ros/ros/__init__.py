@@ -1,0 +1,1 @@
+"""The ROS 2 nodes. Nothing outside this folder imports rclpy or messages."""

@@ -1,0 +1,158 @@
+"""source_node: photos, a folder of photos, a video or a webcam, published as a camera would."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from openpose_ros.media import Frame, Frames, MediaError, frames
+from openpose_ros.options import SourceNodeOptions
+from openpose_ros.preprocess import Image
+from openpose_ros.ros import program
+from openpose_ros.ros.images import to_message
+from openpose_ros.ros.interface import SOURCE_NODE
+from openpose_ros.ros.parameters import Parameters
+
+CAMERA = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+PHOTOS_PER_SECOND = 1.0
+LAST_WORDS = 2.0
+"""Seconds in which the last image may still reach its subscribers."""
+
+
+class SourceNode(Node):
+    """A node that publishes pictures as images of a camera, bgr8, stamped with the time of publishing.
+
+    Args:
+        arguments: those of rclpy's Node.
+
+    Attributes:
+        finished: whether the source has ended; nothing is published any more.
+
+    Raises:
+        program.StartError: a parameter has a value that it must not have.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(SOURCE_NODE.name, **arguments)
+        self.finished = False
+        self._published = 0
+        self._frames: Frames | None = None
+        try:
+            self._options = Parameters(self, SOURCE_NODE.options, lambda: None).read(SourceNodeOptions)
+        except ValueError as error:
+            self.destroy_node()
+            raise program.StartError(str(error)) from None
+        self._images = self.create_publisher(ImageMessage, "image", CAMERA)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", CAMERA)
+
+    def start(self) -> None:
+        """Open the source and begin to publish.
+
+        Raises:
+            program.StartError: the source cannot be opened.
+        """
+        if not self._options.source:
+            raise program.StartError("no source is given; expected -p source:=PHOTO, FOLDER, VIDEO or a webcam's index")
+        try:
+            self._frames = self._open()
+        except MediaError as error:
+            raise program.StartError(str(error)) from None
+        # A webcam's pictures come when they come, and reading waits for them; the timer only keeps asking.
+        rate = self._options.rate or self._frames.rate or PHOTOS_PER_SECOND
+        period = 5e-3 if self._frames.live and not self._options.rate else 1.0 / rate
+        self.create_timer(period, self._next, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"{self._frames.source} as a camera of {rate:g} images/s on {self._images.topic_name}")
+
+    def stop(self) -> None:
+        """Close the source."""
+        if self._frames is not None:
+            self._frames.close()
+
+    def _open(self) -> Frames:
+        source = self._options.source
+        if Path(source).expanduser().exists() or "," not in source:
+            return frames(source)
+        return frames([part.strip() for part in source.split(",")])
+
+    def _next(self) -> None:
+        """Publish one picture, or wait for the first subscriber."""
+        if self._options.wait and not self._published and not self._images.get_subscription_count():
+            return
+        frame = self._read()
+        if frame is None:
+            self._end()
+            return
+        image = scaled(frame.image, self._options.width)
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._options.frame_id)
+        self._images.publish(to_message(image, header))
+        self._infos.publish(camera_info(image.shape[1], image.shape[0], self._options.hfov, header))
+        self._published += 1
+
+    def _read(self) -> Frame | None:
+        """The next picture, from the beginning again if the source is to be repeated; None at the end."""
+        assert self._frames is not None
+        frame = next(self._frames, None)
+        if frame is None and self._options.loop and self._published:
+            self._frames = self._open()
+            frame = next(self._frames, None)
+        return frame
+
+    def _end(self) -> None:
+        source = self._options.source
+        if not self._published:
+            raise program.StartError(f"nothing in {source} could be read")
+        self._images.wait_for_all_acked(Duration(seconds=LAST_WORDS))
+        self.get_logger().info(f"{source} has ended after {self._published} images")
+        self.finished = True
+
+
+def scaled(image: Image, width: int) -> Image:
+    """The image at a width in pixels, its shape kept; as it is at width 0."""
+    height = round(image.shape[0] * width / image.shape[1])
+    if width in (0, image.shape[1]):
+        return image
+    how = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, max(1, height)), interpolation=how), np.uint8)
+
+
+def camera_info(width: int, height: int, hfov: float, header: Header) -> CameraInfo:
+    """An ideal camera with square pixels, its axis through the middle of the picture.
+
+    Args:
+        width, height: of the image in pixels.
+        hfov: horizontal field of view in degrees, from the left border of the picture to the right one.
+        header: that of the image.
+    """
+    focal = width / (2.0 * math.tan(math.radians(hfov) / 2.0))
+    x, y = (width - 1) / 2.0, (height - 1) / 2.0  # pixel centres are at whole numbers
+    return CameraInfo(
+        header=header,
+        width=width,
+        height=height,
+        distortion_model="plumb_bob",
+        d=[0.0] * 5,
+        k=[focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the node; exit status 0 after a clean end, 1 if there is nothing to publish, 2 after wrong arguments."""
+    return program.run(SOURCE_NODE, SourceNode, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

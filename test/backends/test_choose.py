@@ -1,0 +1,125 @@
+"""Which backend runs, and what is said when none can."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from openpose_ros.backends import BackendError, SyntheticBackend, choose, make, synthetic_card
+from openpose_ros.card import Card
+from openpose_ros.options import BackendOptions
+from openpose_ros.preprocess import Batch
+
+MakeBatch = Callable[..., Batch]
+ON_CPU = BackendOptions(device="cpu")
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a package one that cannot be imported."""
+
+    def hide(package: str) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.delitem(sys.modules, f"openpose_ros.backends.{package}", raising=False)
+
+    return hide
+
+
+def test_openvino_is_taken_where_it_is_installed(
+    random_card: Card, caplog: pytest.LogCaptureFixture, noise: MakeBatch
+) -> None:
+    pytest.importorskip("openvino")
+    with caplog.at_level(logging.INFO, "openpose_ros"):
+        backend = choose(random_card, replace(ON_CPU, precision="float32"))
+    assert backend.name == "openvino"
+    assert [record.getMessage() for record in caplog.records] == ["openvino runs random on cpu in float32"]
+    assert len(backend(noise(16, 16))) == 1
+    backend.close()
+
+
+def test_pytorch_is_taken_where_openvino_is_missing_and_the_line_says_so(
+    random_card: Card, without: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    without("openvino")
+    with caplog.at_level(logging.INFO, "openpose_ros"):
+        backend = choose(random_card, replace(ON_CPU, precision="float32"))
+    assert backend.name == "torch"
+    (record,) = caplog.records
+    assert record.getMessage().startswith("torch runs random on cpu in float32 (the openvino backend needs")
+
+
+def test_without_any_package_the_sentence_names_both(random_card: Card, without: Callable[[str], None]) -> None:
+    without("openvino")
+    without("torch")
+    with pytest.raises(BackendError, match=r"nothing here can run random: .*install openvino; .*install torch"):
+        choose(random_card, BackendOptions())
+
+
+@pytest.mark.parametrize("name", ["openvino", "torch"])
+def test_a_backend_asked_for_by_name_is_not_replaced(
+    random_card: Card, without: Callable[[str], None], name: str
+) -> None:
+    without(name)
+    with pytest.raises(BackendError, match=f"the {name} backend needs the Python package {name}.*pip install {name}"):
+        choose(random_card, replace(ON_CPU, backend=name))
+
+
+def test_openvino_without_pytorch_says_what_the_network_needs(
+    random_card: Card, without: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    without("torch")
+    monkeypatch.delitem(sys.modules, "openpose_ros.networks.frozen", raising=False)
+    with pytest.raises(BackendError, match="built in PyTorch.*pip install torch"):
+        choose(random_card, replace(ON_CPU, backend="openvino"))
+
+
+def test_an_unknown_backend_is_named() -> None:
+    with pytest.raises(BackendError, match="unknown backend 'caffe'; expected one of auto, torch, openvino, synthetic"):
+        make("caffe", synthetic_card(), BackendOptions())
+
+
+def test_a_gpu_asked_for_is_not_replaced_by_the_cpu(random_card: Card) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(BackendError, match="device is 'cuda:0', but PyTorch .* finds no NVIDIA GPU"):
+        choose(random_card, BackendOptions(device="cuda:0"))
+
+
+def test_a_gpu_is_preferred_where_there_is_one(random_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    import openpose_ros.backends as backends
+
+    tried = []
+
+    def note(name: str, card: Card, options: BackendOptions) -> SyntheticBackend:
+        tried.append(name)
+        return SyntheticBackend(card)
+
+    monkeypatch.setattr(backends, "make", note)
+    monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda: True)
+    choose(random_card, BackendOptions())
+    choose(random_card, ON_CPU)
+    assert tried == ["torch", "openvino"]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "synthetic"])
+def test_the_synthetic_card_runs_synthetically(wanted: str) -> None:
+    assert choose(synthetic_card(), BackendOptions(backend=wanted)).name == "synthetic"
+
+
+def test_any_card_runs_synthetically_on_request(random_card: Card) -> None:
+    backend = choose(random_card, BackendOptions(backend="synthetic"))
+    assert backend.name == "synthetic"
+    assert backend.card is random_card
+
+
+def test_importing_the_backends_imports_no_framework() -> None:
+    code = "import sys, openpose_ros.backends; assert not {'torch', 'openvino'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,199 @@
+"""``predict`` from a source to files, with the synthetic backend and, where they are at hand, with real weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from openpose_ros import prediction
+from openpose_ros.commands.predict import main
+from openpose_ros.media import frames
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of two photos and something that is none."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(("a.png", "c.jpg")):
+        cv2.imwrite(str(folder / name), np.full((120, 160 + 40 * number, 3), 90, np.uint8))
+    (folder / "b.png").write_bytes(b"torn")
+    return folder
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    writer = cv2.VideoWriter(str(tmp_path / "walk.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (160, 120))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV cannot write videos")
+    for index in range(5):
+        writer.write(np.full((120, 160, 3), 20 * index, np.uint8))
+    writer.release()
+    return tmp_path / "walk.avi"
+
+
+def synthetic(*arguments: str | Path) -> int:
+    return main([*map(str, arguments), "--backend", "synthetic", "--input-size", "128"])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_gives_a_picture_and_json_for_each_photo(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert synthetic(photos, "--output", tmp_path / "out", "--json") == 0
+    assert names(tmp_path / "out") == [
+        "a_keypoints.json", "a_rendered.png", "c_keypoints.json", "c_rendered.png",
+    ]  # fmt: skip
+    assert "b.png" in caplog.text
+    told = capsys.readouterr().out
+    assert "2 frames" in told
+    for stage in ("preprocess", "network", "peaks", "limbs", "assemble", "draw", "write"):
+        assert f"{stage} " in told
+    assert cv2.imread(str(tmp_path / "out" / "c_rendered.png")).shape == (120, 200, 3)
+
+
+def test_the_people_in_the_json_are_the_people_in_the_summary(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert synthetic(photos / "a.png", "--output", tmp_path / "out", "--json", "--no-pictures") == 0
+    table = json.loads((tmp_path / "out" / "a_keypoints.json").read_text())
+    assert table["version"] == 1.3
+    assert len(table["people"]) >= 1
+    assert f"1 frame, {len(table['people'])} people" in capsys.readouterr().out
+    places = np.array(table["people"][0]["pose_keypoints_2d"]).reshape(-1, 3)
+    seen = places[places[:, 2] > 0]
+    assert len(seen)
+    assert np.all((seen[:, 0] > -5) & (seen[:, 0] < 165) & (seen[:, 1] > -5) & (seen[:, 1] < 125))
+
+
+def test_a_video_gives_a_video_and_numbered_json(video: Path, tmp_path: Path) -> None:
+    assert synthetic(video, "--output", tmp_path / "out", "--json", "--limit", "3") == 0
+    written = names(tmp_path / "out")
+    assert written[:3] == [f"walk_{index:012d}_keypoints.json" for index in range(3)]
+    assert [name.rsplit(".", 1)[0] for name in written[3:]] == ["walk_rendered"]
+    shown = frames(tmp_path / "out" / written[3])
+    assert shown.rate == 10.0
+    assert [frame.image.shape for frame in shown] == [(120, 160, 3)] * 3
+
+
+def test_photos_can_become_one_video_and_a_video_pictures(photos: Path, video: Path, tmp_path: Path) -> None:
+    assert synthetic(photos, "--output", tmp_path / "one", "--video", "--no-pictures") == 0
+    assert [name.rsplit(".", 1)[0] for name in names(tmp_path / "one")] == ["photos_rendered"]
+    assert synthetic(video, "--output", tmp_path / "two", "--no-video", "--pictures", "--limit", "2") == 0
+    assert names(tmp_path / "two") == [f"walk_{index:012d}_rendered.png" for index in range(2)]
+
+
+def test_people_below_the_least_score_are_left_out(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert synthetic(photos / "a.png", "--output", tmp_path / "out", "--min-person-score", "1.0") == 0
+    assert "1 frame, 0 people" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["missing.png"], "missing.png"),
+        (["missing.png", "--model", "nowhere.yaml"], "missing.png"),
+        ([str(ROOT / "setup.py")], "setup.py"),
+    ],
+)
+def test_a_bad_source_is_one_sentence(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert synthetic(*arguments, "--output", tmp_path / "out") == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("predict: ")
+    assert told in message
+
+
+def test_a_missing_model_is_one_sentence(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(photos), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "none.yaml")]) == 1
+    assert "none.yaml" in capsys.readouterr().err
+
+
+def test_only_unreadable_photos_are_a_failure(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert synthetic(photos / "b.png", "--output", tmp_path / "out") == 1
+    assert "b.png" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--limit", "-1"], ["--input-size", "tall"], ["--min-person-score", "2"], ["--opacity", "0"], ["--scales", "x"]],
+    ids=" ".join,
+)
+def test_a_bad_value_is_bad_usage(flags: list[str], photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(photos), *flags])
+    assert ended.value.code == 2
+    assert flags[0].strip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
+
+
+def test_without_a_display_show_is_refused_in_a_sentence(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(prediction.sys, "platform", "linux")
+    assert synthetic(photos, "--output", tmp_path / "out", "--show") == 1
+    assert "DISPLAY" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_headless_opencv_is_refused_in_a_sentence(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def headless(*arguments: object) -> None:
+        raise cv2.error("The function is not implemented")
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(prediction.cv2, "namedWindow", headless)
+    assert synthetic(photos, "--output", tmp_path / "out", "--show") == 1
+    assert "headless" in capsys.readouterr().err
+
+
+def test_the_window_shows_every_frame_until_q(video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[np.ndarray] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(prediction.cv2, "namedWindow", lambda *_: None)
+    monkeypatch.setattr(prediction.cv2, "imshow", lambda _, picture: shown.append(picture))
+    monkeypatch.setattr(prediction.cv2, "waitKey", lambda wait: ord("q") if len(shown) == 3 else -1)
+    assert synthetic(video, "--output", tmp_path / "out", "--show", "--json", "--no-video") == 0
+    assert len(shown) == 3
+    assert len(names(tmp_path / "out")) == 3
+
+
+def test_ctrl_c_ends_with_what_was_done(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "0000.png"), np.full((120, 160, 3), 90, np.uint8))
+    for number in range(1, 3000):
+        os.link(folder / "0000.png", folder / f"{number:04d}.png")
+    command = [sys.executable, "-m", "openpose_ros", "predict", str(folder), "--backend", "synthetic"]
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*command, "--input-size", "128", "--output", str(out)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (out.is_dir() and len(list(out.iterdir())) > 2):
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    told, complained = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "frames, " in told
+    assert "Traceback" not in complained

@@ -1,0 +1,72 @@
+"""Fixtures that several folders use: the shared data, a network of random weights, and the real one converted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from openpose_ros.card import Card, file_digest
+from openpose_ros.skeleton import COCO_18
+
+SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
+ZOO = Path("models", "openvino-human-pose-estimation-0001")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with photos and weights beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the photos and weights in ../shared, which is not there")
+    return SHARED.resolve()
+
+
+@pytest.fixture(scope="session")
+def photos(shared: Path) -> list[npt.NDArray[np.uint8]]:
+    """Three photos of several sizes."""
+    files = sorted((shared / "data" / "val" / "images").glob("*.jpg"))[::100]
+    return [np.asarray(cv2.imread(str(file)), np.uint8) for file in files[:3]]
+
+
+@pytest.fixture(scope="session")
+def zoo_card(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
+    """human-pose-estimation-0001, converted from its archive."""
+    pytest.importorskip("torch")
+    from openpose_ros.weights.convert import convert
+
+    return convert(shared / ZOO / "float_weights.npz", tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture(scope="session")
+def random_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
+    """A narrow lightweight network with weights that let an image through to its fields."""
+    torch = pytest.importorskip("torch")
+    from openpose_ros.networks import build
+    from openpose_ros.weights.store import save_tensors
+
+    card = Card(
+        "random",
+        {"type": "lightweight", "channels": 16},
+        COCO_18,
+        mean=(100.0, 110.0, 120.0),
+        scale=(1 / 60, 1 / 70, 1 / 80),
+        paf_offset=0.25,
+        heat_offset=(0.1, -0.1),
+    )
+    generator = np.random.default_rng(0)
+    tensors = {}
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in build(card).state_dict().items()}
+    for name, shape in shapes.items():
+        spread = (2.0 / np.prod(shape[1:])) ** 0.5 if len(shape) == 4 else 0.1
+        tensors[name] = generator.normal(0.0, spread, shape).astype(np.float32)
+    folder = tmp_path_factory.mktemp("random")
+    weights = folder / "random.safetensors"
+    save_tensors(tensors, weights, {})
+    card = replace(card, weights=weights, sha256=file_digest(weights), path=folder / "random.yaml")
+    card.save(folder / "random.yaml")
+    return card

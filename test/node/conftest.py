@@ -1,0 +1,237 @@
+"""A node under test and a tester, each with a context and an executor of its own: they meet over real DDS."""
+
+from __future__ import annotations
+
+import array
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from openpose_ros.card import Card
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
+from openpose_ros.people import People
+from openpose_ros.skeleton import COCO_18
+
+PATIENCE = 15.0
+"""Seconds until a test gives up on something that normally takes a fraction of one."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def domain() -> Iterator[None]:
+    """A ROS domain of this test session's own, on this machine only."""
+    try:
+        import openpose_msgs.msg  # noqa: F401
+        import rclpy  # noqa: F401
+    except ImportError as error:
+        pytest.skip(f"needs ROS 2 and the built openpose_msgs: {error}")
+    if os.environ.get("ROS_DISTRO") != "humble":
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    profile = Path(__file__).resolve().parents[2] / "config" / "fastdds.xml"
+    for variable in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
+        os.environ.setdefault(variable, str(profile))
+    try:
+        from domain_coordinator import domain_id
+    except ImportError:
+        os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+        yield
+        return
+    with domain_id() as number:
+        os.environ["ROS_DOMAIN_ID"] = str(number)
+        yield
+
+
+class FakeEstimator:
+    """One person for every image, its nose at the value of the upper left pixel (blue, green); none if that is black.
+
+    Attributes:
+        gate: while it is closed, images wait in here.
+        failure: raised instead of a result.
+        seen: the upper left pixel of every image.
+    """
+
+    def __init__(self, inputs: InputOptions, decode: DecodeOptions, card: Card) -> None:
+        self.inputs = inputs
+        self.decode = decode
+        self.card = card
+        self.skeleton = card.skeleton
+        self.backend = type("Backend", (), {"name": "fake", "device": "cpu", "precision": "float32"})
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+        self.seen: list[list[int]] = []
+        self.closed = False
+
+    def __call__(self, image: Any) -> People:
+        corner = image[0, 0].tolist()
+        self.seen.append(corner)
+        assert self.gate.wait(PATIENCE)
+        if self.failure is not None:
+            raise self.failure
+        size = image.shape[:2]
+        if not any(corner):
+            return People.empty(self.skeleton, size)
+        xy = np.full((1, len(self.skeleton.joints), 2), np.nan)
+        xy[0, 0] = corner[:2]
+        return People.from_arrays(self.skeleton, xy, size, person_score=[0.5])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Loader:
+    """Stands in for the loading of the network, and remembers what it was asked for.
+
+    Attributes:
+        failure: raised instead of loading.
+        calls: the arguments of every call.
+        estimators: what was loaded.
+    """
+
+    def __init__(self) -> None:
+        self.card = Card("fake", {"type": "fake"}, COCO_18, min_person_score=0.25)
+        self.failure: Exception | None = None
+        self.calls: list[tuple[str, BackendOptions]] = []
+        self.estimators: list[FakeEstimator] = []
+
+    def __call__(
+        self, model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions
+    ) -> FakeEstimator:
+        self.calls.append((model, backend))
+        if self.failure is not None:
+            raise self.failure
+        self.estimators.append(FakeEstimator(inputs, decode, replace(self.card)))
+        return self.estimators[-1]
+
+
+def picture(corner: tuple[int, int, int], sec: int = 1, frame_id: str = "camera") -> Any:
+    """A bgr8 message of 8x6 pixels, all of them of one colour."""
+    from sensor_msgs.msg import Image
+
+    message = Image(encoding="bgr8", width=8, height=6, step=24)
+    message.header.frame_id = frame_id
+    message.header.stamp.sec = sec
+    message.data = array.array("B", bytes(corner) * 48)
+    return message
+
+
+class Graph:
+    """The tester's node, and whatever else it starts; ``close`` ends all of it."""
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, args=[])
+        self.node = rclpy.create_node("tester", context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self._closing: list[Callable[[], None]] = []
+
+    def run(self, make: Callable[..., Any], arguments: list[str] | None = None, start: bool = True, **more: Any) -> Any:
+        """A node in a context and a thread of its own; ``arguments`` are those after --ros-args."""
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        context = rclpy.Context()
+        rclpy.init(context=context, args=[])
+        self._closing.append(context.try_shutdown)
+        node = make(context=context, cli_args=["--ros-args", *(arguments or [])], use_global_arguments=False, **more)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        ended = threading.Event()
+
+        def spin() -> None:
+            while not (ended.is_set() or node.finished):
+                executor.spin_once(timeout_sec=0.05)
+
+        thread = threading.Thread(target=spin)
+
+        def close() -> None:
+            ended.set()
+            thread.join()
+            node.stop()
+            executor.shutdown()
+            node.destroy_node()
+
+        try:
+            if start:
+                node.start()
+        finally:
+            self._closing.append(close)
+            thread.start()
+        return node
+
+    def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
+        """The messages of a topic, as they come."""
+        heard: list[Any] = []
+        self.node.create_subscription(kind, topic, heard.append, qos)
+        return heard
+
+    def camera(self, topic: str = "image", kind: Any = None, qos: Any = 1) -> Any:
+        """A publisher of images."""
+        from sensor_msgs.msg import Image
+
+        return self.node.create_publisher(kind or Image, topic, qos)
+
+    def send(self, camera: Any, *messages: Any) -> None:
+        """Publish, as soon as somebody is subscribed."""
+        self.until(camera.get_subscription_count, f"a subscription to {camera.topic_name}")
+        for message in messages:
+            camera.publish(message)
+
+    def until(self, condition: Callable[[], Any], what: str = "") -> Any:
+        """Spin until something holds; fails when it never does."""
+        end = time.monotonic() + PATIENCE
+        while not (value := condition()):
+            assert time.monotonic() < end, f"waited in vain{': ' if what else ''}{what}"
+            self._executor.spin_once(timeout_sec=0.02)
+        return value
+
+    def spin(self, seconds: float) -> None:
+        """Give something that must not happen the time to happen."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def call(self, kind: Any, service: str, request: Any) -> Any:
+        """A service's answer."""
+        client = self.node.create_client(kind, service)
+        try:
+            self.until(client.service_is_ready, service)
+            future = client.call_async(request)
+            self.until(future.done, service)
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+    def close(self) -> None:
+        for close in reversed(self._closing):
+            close()
+        self._executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+
+@pytest.fixture
+def graph(domain: None) -> Iterator[Graph]:
+    graph = Graph()
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def loader() -> Loader:
+    return Loader()
+
+
+@pytest.fixture(name="picture")
+def _picture() -> Callable[..., Any]:
+    return picture
