@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from openpose_ros.skeleton import Skeleton, load_skeleton
+from openpose_ros.skeleton import SKELETONS, Skeleton, load_skeleton
 
 CHANNEL_ORDERS = ("BGR", "RGB")
 
@@ -27,7 +27,8 @@ class Card:
         name: short name for people and logs.
         network: ``type`` names a builder of :mod:`openpose_ros.networks` or ``graph`` (a file that carries its own
             network, run by OpenVINO as it is); the other entries are the builder's arguments.
-        skeleton: joints and limbs of the outputs, in their channel order.
+        skeleton: joints and limbs of the outputs, in their channel order; in YAML a built-in name, a YAML file beside
+            the card, or the table itself.
         stride: input pixels per field cell.
         channels: colour order the network was trained on, ``BGR`` or ``RGB``.
         mean, scale: the network's input is (value - mean) * scale, value in 0..255, one number per channel.
@@ -94,9 +95,7 @@ class Card:
         if unknown or missing:
             raise CardError(f"{path}: unknown entries {unknown}, missing entries {missing}")
         try:
-            skeleton = str(values["skeleton"])
-            beside = path.parent / skeleton
-            values["skeleton"] = load_skeleton(beside if beside.is_file() else skeleton)
+            values["skeleton"] = _skeleton(values["skeleton"], path.parent)
             for name in ("mean", "scale"):
                 if name in values:
                     values[name] = _three(values[name])
@@ -148,8 +147,8 @@ class Card:
             value = getattr(self, name)
             if name == "path" or value in ("", {}, None):
                 continue
-            if name == "skeleton":
-                value = value.name
+            if isinstance(value, Skeleton):
+                value = value.name if value == SKELETONS.get(value.name) else value.to_mapping()
             elif isinstance(value, Path):
                 value = value.name
             elif isinstance(value, tuple):
@@ -167,6 +166,14 @@ def file_digest(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _skeleton(given: Any, folder: Path) -> Skeleton:
+    """A skeleton from its table, the name of a built-in one, or a YAML file beside the card."""
+    if isinstance(given, Mapping):
+        return Skeleton.from_mapping(given)
+    beside = folder / str(given)
+    return load_skeleton(beside if beside.is_file() else str(given))
 
 
 def _three(values: Any) -> tuple[float, float, float]:

@@ -13,12 +13,11 @@ from openpose_ros.backends import Backend, choose, synthetic_card
 from openpose_ros.card import Card
 from openpose_ros.decode import Candidates, PersonScore, candidates, load_person_score, people
 from openpose_ros.fields import Fields
-from openpose_ros.fields import Fields
-from openpose_ros.weights.catalogue import find_card
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image, check_image, plan, prepare
 from openpose_ros.skeleton import Skeleton
+from openpose_ros.weights.catalogue import find_card
 
 
 class Job:

@@ -67,13 +67,17 @@ class Grid:
                 f"short side {side} makes a network input of {height}x{width} (height x width) out of an image of "
                 f"{image_width}x{image_height}; set a bound on the long side"
             )
-        return cls(
-            image_height, image_width, height, width, _up_to(height, stride), _up_to(width, stride), stride
-        )
+        return cls(image_height, image_width, height, width, _up_to(height, stride), _up_to(width, stride), stride)
 
     @classmethod
     def fit(
-        cls, image_height: int, image_width: int, input_height: int, input_width: int, stride: int, centred: bool = False
+        cls,
+        image_height: int,
+        image_width: int,
+        input_height: int,
+        input_width: int,
+        stride: int,
+        centred: bool = False,
     ) -> Grid:
         """Scale the image, its aspect kept, to fit a given input size; pad right and below, or on all sides."""
         if min(image_height, image_width) < 1:

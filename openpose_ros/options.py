@@ -74,7 +74,8 @@ class OptionSet:
         """All settings of this class in the order of their declaration."""
         hints = typing.get_type_hints(cls)
         for entry in dataclasses.fields(typing.cast(Any, cls)):
-            yield Option(name=entry.name, kind=hints[entry.name], default=entry.default, **entry.metadata)
+            default = typing.cast(Value, entry.default)
+            yield Option(name=entry.name, kind=hints[entry.name], default=default, **entry.metadata)
 
     @classmethod
     def from_mapping(cls: type[Options], values: Mapping[str, object]) -> Options:

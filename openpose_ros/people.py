@@ -90,9 +90,8 @@ class People:
         places[~known] = np.nan
         scores = np.where(known, 1.0 if score is None else np.asarray(score), 0.0).astype(np.float32)
         whole = np.ones(len(places)) if person_score is None else np.asarray(person_score)
-        return cls(
-            skeleton, places, scores, known.astype(np.uint8), whole.astype(np.float32), image_size
-        )
+        state = np.where(known, JointState.SEEN, JointState.UNKNOWN).astype(np.uint8)
+        return cls(skeleton, places, scores, state, whole.astype(np.float32), image_size)
 
     def __len__(self) -> int:
         return len(self.xy)
@@ -114,7 +113,7 @@ class People:
     @property
     def known(self) -> npt.NDArray[np.bool_]:
         """(P, J) where a joint has a place, seen or completed."""
-        return self.state != JointState.UNKNOWN
+        return np.not_equal(self.state, JointState.UNKNOWN)
 
     @property
     def boxes(self) -> Floats:

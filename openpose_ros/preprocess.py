@@ -37,7 +37,9 @@ def plan(image_size: tuple[int, int], options: InputOptions, stride: int, scale:
     size = options.size()
     height, width = image_size
     if isinstance(size, int):
-        return Grid.short_side(height, width, max(stride, round(size * scale)), stride, round(options.max_long_side * scale))
+        return Grid.short_side(
+            height, width, max(stride, round(size * scale)), stride, round(options.max_long_side * scale)
+        )
     fixed = [max(1, round(side * scale / stride)) * stride for side in size]
     return Grid.fit(height, width, fixed[0], fixed[1], stride)
 

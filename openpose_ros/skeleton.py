@@ -41,9 +41,7 @@ class Skeleton:
             raise ValueError(f"skeleton {self.name}: a joint name stands twice in {self.joints}")
         for limb in self.limbs:
             if len(limb) != 2 or limb[0] == limb[1] or not all(0 <= j < count for j in limb):
-                raise ValueError(
-                    f"skeleton {self.name}: limb {limb} must join two different joints of 0..{count - 1}"
-                )
+                raise ValueError(f"skeleton {self.name}: limb {limb} must join two different joints of 0..{count - 1}")
         if not self.filling <= set(range(len(self.limbs))):
             raise ValueError(f"skeleton {self.name}: filling limbs {sorted(self.filling)} are not all limbs")
         if not self.sigmas:
@@ -106,6 +104,17 @@ class Skeleton:
             filling=frozenset(limbs.index(pair(names)) for names in table.get("filling", ())),
             sigmas=tuple(float(sigmas.get(name, _sigma(name))) for name in joints),
         )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The table that :meth:`from_mapping` reads."""
+        limbs = [[self.joints[a], self.joints[b]] for a, b in self.limbs]
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "limbs": limbs,
+            "filling": [limbs[limb] for limb in sorted(self.filling)],
+            "sigmas": dict(zip(self.joints, self.sigmas, strict=True)),
+        }
 
 
 def load_skeleton(name: str | Path) -> Skeleton:

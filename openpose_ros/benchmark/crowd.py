@@ -46,6 +46,6 @@ def crowd_fields(count: int, height: int, width: int, skeleton: Skeleton = COCO_
     def noisy(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         flat = random.standard_normal((int(np.prod(maps.shape[:-2])), *maps.shape[-2:])).astype(np.float32)
         smooth = np.stack([cv2.GaussianBlur(m, (0, 0), 1.0) for m in flat])
-        return maps + (MURMUR / smooth.std() * smooth).reshape(maps.shape)
+        return np.asarray(maps + (MURMUR / smooth.std() * smooth).reshape(maps.shape), np.float32)
 
     return replace(fields, heatmaps=noisy(fields.heatmaps), pafs=noisy(fields.pafs))

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
         for count in plan_.people:
             fields = crowd_fields(count, *size)
             stages = _decoder(fields, plan_.repeats)
-            plain = summary(timed(lambda fields=fields: textbook.decode(fields), max(3, plan_.repeats // 10)))
+            plain = summary(timed(partial(textbook.decode, fields), max(3, plan_.repeats // 10)))
             for stage in DECODE:
                 yield {"stage": stage, "size": name, "people": count, **summary(stages[stage])}
             whole = summary(stages["decode"])

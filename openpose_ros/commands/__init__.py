@@ -14,7 +14,9 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "pose_node": Command("openpose_ros.ros.pose_node", "ROS 2 node: camera images in, people out"),
-    "source_node": Command("openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video or a webcam as a camera"),
+    "source_node": Command(
+        "openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video or a webcam as a camera"
+    ),
     "predict": Command("openpose_ros.commands.predict", "annotate an image, a folder, a video or a webcam"),
     "evaluate": Command("openpose_ros.commands.evaluate", "COCO accuracy of a model on annotated photos"),
     "calibrate": Command("openpose_ros.commands.calibrate", "learn from photos what a network's people are worth"),

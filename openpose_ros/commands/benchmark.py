@@ -15,6 +15,7 @@ from openpose_ros.options import BackendOptions, InputOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the executable; the exit code is 0 when all went well."""
     arguments = _parser().parse_args(argv)
     given = sys.argv[1:] if argv is None else list(argv)
     arguments.command = "python -m openpose_ros benchmark " + shlex.join(given)

@@ -26,6 +26,7 @@ from openpose_ros.weights.catalogue import find_card
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the executable; the exit code is 0 when all went well."""
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)

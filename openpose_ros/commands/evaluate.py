@@ -45,6 +45,7 @@ def run(estimator: Estimator, photos: AnnotatedPhotos) -> Run:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the executable; the exit code is 0 when all went well."""
     arguments = _parser().parse_args(argv)
     try:
         photos = AnnotatedPhotos(arguments.annotations, arguments.images, arguments.limit)

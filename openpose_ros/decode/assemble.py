@@ -103,7 +103,7 @@ def image_of(peaks: Peaks, members: Ints) -> Ints:
     """(G,) the image each group lies in; every group has at least one member."""
     if not len(members):
         return np.empty(0, np.int64)
-    return np.asarray(peaks.image, np.int64)[members.max(1)]
+    return np.asarray(np.take(peaks.image, members.max(1)), np.int64)
 
 
 def _alive(members: list[list[int] | None], index: int) -> list[int]:

@@ -20,10 +20,12 @@ from openpose_ros.skeleton import Skeleton
 
 
 def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    compiled: Callable[..., Any]
     try:
-        return njit(cache=True, nogil=True, fastmath=False)(function)  # type: ignore[no-any-return]
+        compiled = njit(cache=True, nogil=True, fastmath=False)(function)
     except RuntimeError:  # no writable place for the cache: compile anew in every process
-        return njit(nogil=True, fastmath=False)(function)  # type: ignore[no-any-return]
+        compiled = njit(nogil=True, fastmath=False)(function)
+    return compiled
 
 
 def score_limbs(
@@ -35,8 +37,8 @@ def score_limbs(
     bounds = np.searchsorted(key, np.arange(pafs.shape[0] * joints + 1))
     limb, start, end, score = _score_loop(
         np.ascontiguousarray(pafs), peaks.x, peaks.y, bounds, np.array(skeleton.limbs), joints,
-        np.float32(paf_offset), np.array(PROBES, np.float32), np.float32(PROBE_MEAN * len(PROBES)), options.samples, np.float32(options.sample_threshold),
-        options.sample_ratio * options.samples,
+        np.float32(paf_offset), np.array(PROBES, np.float32), np.float32(PROBE_MEAN * len(PROBES)),
+        options.samples, np.float32(options.sample_threshold), options.sample_ratio * options.samples,
     )  # fmt: skip
     return Connections(limb, start, end, score)
 

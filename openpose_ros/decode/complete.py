@@ -170,9 +170,10 @@ def _strongest(
         np.clip(columns, 0, width - 1)[:, None, :],
     ]
     narrow = -0.5 / np.square(reach)
-    near = np.exp((np.square(rows - expected[:, 1:]) * narrow[:, None]))[:, :, None] * np.exp(
-        np.square(columns - expected[:, :1]) * narrow[:, None]
-    )[:, None, :]
+    near = (
+        np.exp(np.square(rows - expected[:, 1:]) * narrow[:, None])[:, :, None]
+        * np.exp(np.square(columns - expected[:, :1]) * narrow[:, None])[:, None, :]
+    )
     likely = np.where(inside, (np.maximum(heat, 0.0) + HEAT_FLOOR) * near, 0.0)
     index = np.arange(len(joint))
     best = likely.reshape(len(joint), len(span) ** 2).argmax(1)

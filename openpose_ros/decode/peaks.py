@@ -36,9 +36,7 @@ class Peaks:
     score: Array
 
 
-def find_peaks(
-    heatmaps: Array, joints: int, threshold: float, limit: int = 0, grids: Sequence[Grid] = ()
-) -> Peaks:
+def find_peaks(heatmaps: Array, joints: int, threshold: float, limit: int = 0, grids: Sequence[Grid] = ()) -> Peaks:
     """Local maxima above ``threshold`` among the eight neighbours.
 
     Of equal neighbours the one further down (then further right) wins, so a plateau yields one peak, not none. The
@@ -91,9 +89,7 @@ def _strongest(plane: Array, score: Array, limit: int, planes: int) -> Array | N
         return None
     xp = array_namespace(score)
     first = xp.searchsorted(plane, xp.arange(planes + 1, dtype=plane.dtype, device=device(plane)))
-    crowded = [
-        (int(begin), int(end)) for begin, end in zip(first[:-1], first[1:], strict=True) if end - begin > limit
-    ]
+    crowded = [(int(begin), int(end)) for begin, end in zip(first[:-1], first[1:], strict=True) if end - begin > limit]
     if not crowded:
         return None
     kept, reached = [], 0
@@ -114,9 +110,7 @@ def _summit(flat: Array, cell: Array, position: Array, size: int, step: int) -> 
     middle = xp.clip(position, 1, size - 2)
     centre = cell + (middle - position) * step
     floor = xp.take(flat, cell) * 0.01  # far below the summit a heat is noise: keep its logarithm tame
-    before, at, after = (
-        xp.log(xp.maximum(xp.take(flat, centre + shift), floor)) for shift in (-step, 0, step)
-    )
+    before, at, after = (xp.log(xp.maximum(xp.take(flat, centre + shift), floor)) for shift in (-step, 0, step))
     bend = before - 2.0 * at + after
     bend = xp.where(bend < -1e-6, bend, xp.asarray(-1e-6, dtype=xp.float32))
     vertex = xp.astype(middle, xp.float32) + 0.5 * (before - after) / bend

@@ -24,7 +24,7 @@ PersonScore = Callable[[People], Floats]
 def evidence(people: People) -> Floats:
     """(P,) share of all the evidence a person could have: the heats of its joints and the fields of its limbs."""
     heats, limbs = _evidence(people)
-    return ((heats.sum(1) + limbs.sum(1)) / (heats.shape[1] + limbs.shape[1])).astype(np.float32)
+    return np.asarray(np.concatenate([heats, limbs], 1).mean(1), np.float32)
 
 
 def features(people: People) -> Floats:
@@ -55,13 +55,11 @@ class LearnedScore:
 
     def __call__(self, people: People) -> Floats:
         """(P,) expected OKS in 0..1."""
-        return self.of_features(features(people))
-
-    def of_features(self, rows: Floats) -> Floats:
-        layer = np.maximum(rows @ self.hidden[:-1] + self.hidden[-1], 0.0)
-        return (1.0 / (1.0 + np.exp(-(layer @ self.output[:-1] + self.output[-1])))).astype(np.float32)
+        layer = np.maximum(features(people) @ self.hidden[:-1] + self.hidden[-1], 0.0)
+        return np.asarray(1.0 / (1.0 + np.exp(-(layer @ self.output[:-1] + self.output[-1]))), np.float32)
 
     def save(self, path: Path) -> None:
+        """Write the file that a card names as ``person_score``."""
         save_file({"hidden": self.hidden, "output": self.output}, path)
 
 

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 DOMAINS = range(1, 102)
 """Domain ids whose ports stay clear of those that Linux hands out to other programs."""
+
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+"""What Fast DDS reads up to Jazzy, and from Kilted on."""
 
 PATIENCE = 5.0
 """Seconds a node is given to stop by itself before it is killed."""
@@ -30,7 +33,8 @@ class NodeEndedError(RuntimeError):
 def isolate() -> None:
     """Let this process and its children talk to nobody but each other: an own domain, this machine only.
 
-    Must run before rclpy is initialised. Humble knows only ROS_LOCALHOST_ONLY; later releases warn of it.
+    Must run before rclpy is initialised. Humble knows only ROS_LOCALHOST_ONLY; later releases warn of it. Fast DDS
+    gets the profile for camera images, without which it loses many of them, unless the user has set one.
     """
     os.environ["ROS_DOMAIN_ID"] = str(DOMAINS[os.getpid() % len(DOMAINS)])
     os.environ.pop("ROS_STATIC_PEERS", None)
@@ -39,6 +43,16 @@ def isolate() -> None:
     else:
         os.environ.pop("ROS_LOCALHOST_ONLY", None)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    profile = next((path for path in _profiles() if path.is_file()), None)
+    if profile is not None and not any(os.environ.get(name) for name in PROFILE_VARIABLES):
+        os.environ.update(dict.fromkeys(PROFILE_VARIABLES, str(profile)))
+
+
+def _profiles() -> Iterator[Path]:
+    """Where config/fastdds.xml may be: in the checkout, or installed."""
+    yield Path(__file__).resolve().parents[2] / "config" / "fastdds.xml"
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        yield Path(prefix, "share", "openpose_ros", "config", "fastdds.xml")
 
 
 class Nodes:

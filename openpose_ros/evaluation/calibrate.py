@@ -18,6 +18,9 @@ from openpose_ros.skeleton import COCO_17, Skeleton
 Floats = npt.NDArray[np.float64]
 
 NEURONS = 16
+VOICES = 6
+"""Networks that are averaged: each alone depends on where its fit began, by a quarter of an AP."""
+
 DECAY = 5e-4
 """Weight of the squared coefficients in the loss; found by cross-validation on 400 photos."""
 
@@ -57,15 +60,19 @@ def fit_person_score(
         targets.append(best[~excused])
     seen = np.concatenate(rows)
     x = np.concatenate([seen, mirrored(seen, skeleton)]).astype(np.float64)
-    return _fit(x, np.tile(np.concatenate(targets), 2))
+    y = np.tile(np.concatenate(targets), 2)
+    voices = [_fit(x, y, np.random.default_rng(seed)) for seed in range(VOICES)]
+    hidden = np.concatenate([layer for layer, _ in voices], 1)
+    weights = np.concatenate([output[:-1] for _, output in voices]) / VOICES
+    bias = np.mean([output[-1] for _, output in voices])
+    return LearnedScore(hidden.astype(np.float32), np.append(weights, bias).astype(np.float32))
 
 
-def _fit(x: Floats, y: Floats) -> LearnedScore:
+def _fit(x: Floats, y: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
     """One hidden layer of rectified units and a logistic output, fitted by L-BFGS on standardised features."""
     shift, size = x.mean(0), x.std(0) + 1e-3
     rows = np.concatenate([(x - shift) / size, np.ones((len(x), 1))], 1)
     count = rows.shape[1]
-    random = np.random.default_rng(0)
     start = np.concatenate(
         [random.normal(0.0, count**-0.5, count * NEURONS), random.normal(0.0, NEURONS**-0.5, NEURONS), [0.0]]
     )
@@ -84,4 +91,4 @@ def _fit(x: Floats, y: Floats) -> LearnedScore:
     hidden, output = found[: count * NEURONS].reshape(count, NEURONS), found[count * NEURONS :]
     hidden[:-1] /= size[:, None]
     hidden[-1] -= shift @ hidden[:-1]
-    return LearnedScore(hidden.astype(np.float32), output.astype(np.float32))
+    return hidden, output

@@ -81,9 +81,7 @@ class AnnotatedPhotos:
         if not ids:
             raise DatasetError(f"{annotations} lists no photos")
         chosen = range(len(ids)) if not 0 < limit < len(ids) else np.linspace(0, len(ids) - 1, limit).round()
-        self.photos = [
-            Photo(ids[i], images / names[i], tuple(self.coco.imgToAnns[ids[i]])) for i in map(int, chosen)
-        ]
+        self.photos = [Photo(ids[i], images / names[i], tuple(self.coco.imgToAnns[ids[i]])) for i in map(int, chosen)]
 
     def __len__(self) -> int:
         return len(self.photos)

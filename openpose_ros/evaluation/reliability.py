@@ -57,4 +57,3 @@ def ghost_threshold(found: Sequence[People], ghosts_per_photo: float) -> float:
     if len(scores) <= allowed:
         return 0.0
     return float(np.nextafter(scores[allowed], np.float32(1.0)))
-

@@ -31,7 +31,7 @@ def annotated_people(path: Path, skeleton: Skeleton) -> Floats:
         places[:, [COCO_17.joint(name) for name in between.get(joint, (joint,))]].mean(1) for joint in skeleton.joints
     ]
     people = np.stack(joints, 1)
-    return people[np.isfinite(people).all((1, 2))]
+    return np.compress(np.isfinite(people).all((1, 2)), people, axis=0)
 
 
 def fit_shape(people: Floats, skeleton: Skeleton) -> Shape:

@@ -32,5 +32,6 @@ def frozen(module: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
     with warnings.catch_warnings(), torch.inference_mode():
         # PyTorch 2.13 recommends torch.compile, which needs a C++ compiler where it runs and recompiles by size.
         warnings.simplefilter("ignore", DeprecationWarning)
-        traced = torch.jit.trace(module, example, check_trace=False)
-        return torch.jit.freeze(traced)
+        traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+        graph: torch.jit.ScriptModule = torch.jit.freeze(traced)
+    return graph

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import rclpy
+from openpose_msgs import msg
 from rclpy.context import Context
 from std_msgs.msg import Header
 
-from openpose_msgs import msg
 from openpose_ros.benchmark.table import timed
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image

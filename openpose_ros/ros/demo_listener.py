@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 
 import rclpy
+from openpose_msgs.msg import Keypoint, People
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image as ImageMessage
 
-from openpose_msgs.msg import Keypoint, People
 from openpose_ros.preprocess import Image
 from openpose_ros.ros.images import to_bgr
 
@@ -60,7 +61,8 @@ class Listener:
     """A node that subscribes to ``image``, ``poses`` and ``annotated``; a context manager."""
 
     def __init__(self) -> None:
-        rclpy.init(args=[])
+        # Ctrl-C stays Python's own, so that it ends the demo's blocks in their order.
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node("demo_listener")
         self._inbox = _Inbox()
         # Best effort understands every publisher; what is lost comes again with the next round of photos.

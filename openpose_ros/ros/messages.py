@@ -14,9 +14,9 @@ import math
 
 import numpy as np
 from geometry_msgs.msg import Point32
+from openpose_msgs import msg
 from std_msgs.msg import Header
 
-from openpose_msgs import msg
 from openpose_ros.people import People
 from openpose_ros.skeleton import Skeleton, load_skeleton
 

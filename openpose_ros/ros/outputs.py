@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from openpose_msgs import msg
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from openpose_msgs import msg
 from openpose_ros.draw import draw
 from openpose_ros.options import DrawOptions
 from openpose_ros.people import People

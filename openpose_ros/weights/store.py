@@ -15,7 +15,7 @@ from openpose_ros.networks import build
 from openpose_ros.weights.names import difference
 
 if TYPE_CHECKING:
-    from openpose_ros.networks import Network
+    from openpose_ros.networks.lightweight import LightweightOpenPose as Network
 
 
 def load_network(card: Card) -> Network:

@@ -99,7 +99,8 @@ def test_no_message_in_time_is_a_failure_with_a_sentence(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("ros")
-def test_ctrl_c_stops_the_nodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_ctrl_c_and_an_end_from_outside_stop_the_nodes(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "openpose_ros", "demo", "--input", "synthetic", "--output", str(tmp_path / "out")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -110,7 +111,7 @@ def test_ctrl_c_stops_the_nodes(tmp_path: Path) -> None:
             break
     assert domain is not None
     assert nodes_of(domain[1]) != []
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, complained = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted" in complained

@@ -15,21 +15,23 @@ import numpy as np
 import pytest
 
 from openpose_ros import prediction
+from openpose_ros.card import Card
 from openpose_ros.commands.predict import main
 from openpose_ros.media import frames
+from openpose_ros.skeleton import COCO_18
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A folder of two photos and something that is none."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
+    made = tmp_path / "photos"
+    made.mkdir()
     for number, name in enumerate(("a.png", "c.jpg")):
-        cv2.imwrite(str(folder / name), np.full((120, 160 + 40 * number, 3), 90, np.uint8))
-    (folder / "b.png").write_bytes(b"torn")
-    return folder
+        cv2.imwrite(str(made / name), np.full((120, 160 + 40 * number, 3), 90, np.uint8))
+    (made / "b.png").write_bytes(b"torn")
+    return made
 
 
 @pytest.fixture
@@ -52,9 +54,9 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_folder_gives_a_picture_and_json_for_each_photo(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert synthetic(photos, "--output", tmp_path / "out", "--json") == 0
+    assert synthetic(folder, "--output", tmp_path / "out", "--json") == 0
     assert names(tmp_path / "out") == [
         "a_keypoints.json", "a_rendered.png", "c_keypoints.json", "c_rendered.png",
     ]  # fmt: skip
@@ -67,9 +69,9 @@ def test_a_folder_gives_a_picture_and_json_for_each_photo(
 
 
 def test_the_people_in_the_json_are_the_people_in_the_summary(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert synthetic(photos / "a.png", "--output", tmp_path / "out", "--json", "--no-pictures") == 0
+    assert synthetic(folder / "a.png", "--output", tmp_path / "out", "--json", "--no-pictures") == 0
     table = json.loads((tmp_path / "out" / "a_keypoints.json").read_text())
     assert table["version"] == 1.3
     assert len(table["people"]) >= 1
@@ -90,17 +92,17 @@ def test_a_video_gives_a_video_and_numbered_json(video: Path, tmp_path: Path) ->
     assert [frame.image.shape for frame in shown] == [(120, 160, 3)] * 3
 
 
-def test_photos_can_become_one_video_and_a_video_pictures(photos: Path, video: Path, tmp_path: Path) -> None:
-    assert synthetic(photos, "--output", tmp_path / "one", "--video", "--no-pictures") == 0
+def test_photos_can_become_one_video_and_a_video_pictures(folder: Path, video: Path, tmp_path: Path) -> None:
+    assert synthetic(folder, "--output", tmp_path / "one", "--video", "--no-pictures") == 0
     assert [name.rsplit(".", 1)[0] for name in names(tmp_path / "one")] == ["photos_rendered"]
     assert synthetic(video, "--output", tmp_path / "two", "--no-video", "--pictures", "--limit", "2") == 0
     assert names(tmp_path / "two") == [f"walk_{index:012d}_rendered.png" for index in range(2)]
 
 
 def test_people_below_the_least_score_are_left_out(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert synthetic(photos / "a.png", "--output", tmp_path / "out", "--min-person-score", "1.0") == 0
+    assert synthetic(folder / "a.png", "--output", tmp_path / "out", "--min-person-score", "1.0") == 0
     assert "1 frame, 0 people" in capsys.readouterr().out
 
 
@@ -121,13 +123,13 @@ def test_a_bad_source_is_one_sentence(
     assert told in message
 
 
-def test_a_missing_model_is_one_sentence(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(photos), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "none.yaml")]) == 1
+def test_a_missing_model_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder), "--output", str(tmp_path / "out"), "--model", str(tmp_path / "none.yaml")]) == 1
     assert "none.yaml" in capsys.readouterr().err
 
 
-def test_only_unreadable_photos_are_a_failure(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert synthetic(photos / "b.png", "--output", tmp_path / "out") == 1
+def test_only_unreadable_photos_are_a_failure(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert synthetic(folder / "b.png", "--output", tmp_path / "out") == 1
     assert "b.png" in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -136,33 +138,33 @@ def test_only_unreadable_photos_are_a_failure(photos: Path, tmp_path: Path, caps
     [["--limit", "-1"], ["--input-size", "tall"], ["--min-person-score", "2"], ["--opacity", "0"], ["--scales", "x"]],
     ids=" ".join,
 )
-def test_a_bad_value_is_bad_usage(flags: list[str], photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_value_is_bad_usage(flags: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main([str(photos), *flags])
+        main([str(folder), *flags])
     assert ended.value.code == 2
     assert flags[0].strip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
 
 
 def test_without_a_display_show_is_refused_in_a_sentence(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setattr(prediction.sys, "platform", "linux")
-    assert synthetic(photos, "--output", tmp_path / "out", "--show") == 1
+    assert synthetic(folder, "--output", tmp_path / "out", "--show") == 1
     assert "DISPLAY" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_a_headless_opencv_is_refused_in_a_sentence(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def headless(*arguments: object) -> None:
         raise cv2.error("The function is not implemented")
 
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(prediction.cv2, "namedWindow", headless)
-    assert synthetic(photos, "--output", tmp_path / "out", "--show") == 1
+    assert synthetic(folder, "--output", tmp_path / "out", "--show") == 1
     assert "headless" in capsys.readouterr().err
 
 
@@ -197,3 +199,21 @@ def test_ctrl_c_ends_with_what_was_done(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "frames, " in told
     assert "Traceback" not in complained
+
+
+@pytest.mark.shared
+def test_a_real_network_finds_the_team_in_a_real_photo(shared: Path, zoo_card: Card, tmp_path: Path) -> None:
+    photo = shared / "data" / "val" / "images" / "000000247917.jpg"
+    out = tmp_path / "out"
+    flags = ["--backend", "torch", "--precision", "float32", "--min-person-score", "0.25", "--json"]
+    assert main([str(photo), "--model", str(zoo_card.path), "--output", str(out), *flags]) == 0
+    people = json.loads((out / "000000247917_keypoints.json").read_text())["people"]
+    found = np.array([person["pose_keypoints_2d"] for person in people]).reshape(len(people), 18, 3)
+
+    table = json.loads((shared / "data" / "val" / "person_keypoints.json").read_text())
+    annotated = [entry["keypoints"] for entry in table["annotations"] if entry["image_id"] == 247917]
+    shoulders = np.array(annotated, float).reshape(len(annotated), 17, 3)[:, 5:7]
+    necks = shoulders[(shoulders[..., 2] > 0).all(1), :, :2].mean(1)
+    off = np.hypot(*np.moveaxis(necks[:, None] - found[None, :, COCO_18.joint("neck"), :2], -1, 0)).min(1)
+    assert len(necks) >= 8
+    assert (off < 10).sum() >= len(necks) - 2

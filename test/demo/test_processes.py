@@ -102,7 +102,10 @@ def test_a_node_never_outlives_a_demo_that_is_ended(tmp_path: Path, number: sign
         f"#!{sys.executable}\nimport os, time\nopen({str(place)!r}, 'w').write(str(os.getpid()))\ntime.sleep(99)\n"
     )
     node.chmod(0o700)
-    demo = subprocess.Popen([sys.executable, "-c", script, str(node)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    demo = subprocess.Popen(
+        [sys.executable, "-c", script, str(node)],
+        cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     try:
         child = wait_for(place)
         demo.send_signal(number)
@@ -119,8 +122,11 @@ def test_a_node_never_outlives_a_demo_that_is_ended(tmp_path: Path, number: sign
 def test_isolation_leaves_this_machine_and_this_domain_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROS_DOMAIN_ID", "ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS"):
         monkeypatch.setenv(name, "192.168.0.7")
+    for name in processes.PROFILE_VARIABLES:
+        monkeypatch.setenv(name, "")
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     isolate()
+    assert {Path(os.environ[name]) for name in processes.PROFILE_VARIABLES} == {ROOT / "config" / "fastdds.xml"}
     assert 1 <= int(os.environ["ROS_DOMAIN_ID"]) <= 101
     assert os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
     assert "ROS_STATIC_PEERS" not in os.environ
@@ -128,3 +134,13 @@ def test_isolation_leaves_this_machine_and_this_domain_only(monkeypatch: pytest.
     monkeypatch.setenv("ROS_DISTRO", "humble")
     isolate()
     assert os.environ["ROS_LOCALHOST_ONLY"] == "1"
+
+
+def test_the_user_s_own_profile_of_fast_dds_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROS_DOMAIN_ID", "ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "mine.xml")
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "")
+    isolate()
+    assert os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] == "mine.xml"
+    assert os.environ["FASTDDS_DEFAULT_PROFILES_FILE"] == ""

@@ -161,12 +161,12 @@ class Graph:
             executor.shutdown()
             node.destroy_node()
 
-        try:
-            if start:
-                node.start()
-        finally:
-            self._closing.append(close)
-            thread.start()
+        self._closing.append(close)
+        thread.start()
+        # A request to a server that has not discovered its client yet is lost.
+        self.until(lambda: "tester" in node.get_node_names(), "the nodes to see each other")
+        if start:
+            node.start()
         return node
 
     def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
