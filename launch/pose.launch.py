@@ -32,9 +32,7 @@ PARAMETERS = {"model": str, "backend": str, "device": str, "use_sim_time": bool}
 
 def generate_launch_description() -> LaunchDescription:
     """The pose node, and RViz on request."""
-    arguments = [
-        DeclareLaunchArgument(name, default_value="", description=about) for name, about in ARGUMENTS.items()
-    ]
+    arguments = [DeclareLaunchArgument(name, default_value="", description=about) for name, about in ARGUMENTS.items()]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 

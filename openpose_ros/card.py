@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from openpose_ros.options import DecodeOptions
 from openpose_ros.skeleton import SKELETONS, Skeleton, load_skeleton
 
 CHANNEL_ORDERS = ("BGR", "RGB")
@@ -40,6 +41,7 @@ class Card:
         weights: path of the weight file; None when nothing is to be loaded.
         sha256: digest of the weight file.
         min_person_score: person score above which people are reliable (docs/accuracy.md), the node's default.
+        min_joint_score: joint score above which more joints are right than wrong, the node's default.
         person_score: path of the file that turns a person's evidence into an expected OKS; None: plain evidence.
         licence, source, accuracy, notes: for the reader.
         path: where the card was read from.
@@ -58,6 +60,7 @@ class Card:
     weights: Path | None = None
     sha256: str = ""
     min_person_score: float = 0.0
+    min_joint_score: float = 0.0
     person_score: Path | None = None
     licence: str = ""
     source: str = ""
@@ -121,6 +124,10 @@ class Card:
             raise CardError(f"{place}: stride is {self.stride!r}; expected a whole number from 1 to 64")
         if not 0 <= self.pad_value <= 255:
             raise CardError(f"{place}: pad_value is {self.pad_value}; expected 0 to 255")
+
+    def thresholds(self) -> dict[str, float]:
+        """The settings of the decoder that the card knows better: what is reliable depends on the network."""
+        return {entry.name: getattr(self, entry.name) for entry in DecodeOptions.options() if entry.from_card}
 
     def verified_weights(self) -> Path:
         """Path of the weight file after comparing its digest with the card.

@@ -43,7 +43,7 @@ def draw(image: Image, people: People, options: DrawOptions | None = None, *, in
     Args:
         image: (H, W, 3) uint8, BGR; left as it is unless ``in_place``.
         people: in the picture's pixels. Joints without a finite place are not drawn; any coordinates are safe.
-        options: labels, boxes, opacity, and the least score of a joint that is drawn; None takes the defaults.
+        options: labels, boxes, opacity; None takes the defaults.
         in_place: draw into ``image`` itself, which must then be writable.
 
     Returns:
@@ -52,7 +52,6 @@ def draw(image: Image, people: People, options: DrawOptions | None = None, *, in
     options = options or DrawOptions()
     drawn = image if in_place else image.copy()
     known = people.known & np.isfinite(people.xy).all(-1)
-    known &= (people.state == JointState.COMPLETED) | (people.score >= options.min_joint_score)
     shown = [person for person in reversed(range(len(people))) if known[person].any()]  # the best one last, on top
     if not shown:
         return drawn

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from openpose_ros.average import Pass, average
 from openpose_ros.backends import Backend, choose, synthetic_card
 from openpose_ros.card import Card
@@ -90,7 +92,10 @@ class Estimator:
             {"backend": backend, "device": device, "precision": precision, "threads": threads}
         )
         card = synthetic_card() if backend == "synthetic" and not str(model) else Card.load(find_card(model))
-        return cls(choose(card, options), inputs, decode)
+        estimator = cls(choose(card, options), inputs, decode)
+        # The first frame must not pay for the compilation of the decoder's loops.
+        estimator(np.zeros((64, 64, 3), np.uint8))
+        return estimator
 
     @property
     def card(self) -> Card:

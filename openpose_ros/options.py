@@ -30,6 +30,7 @@ class Option:
     maximum: float | None
     choices: tuple[str, ...]
     live: bool
+    from_card: bool
 
     def check(self, value: object) -> Value:
         """The value in this option's type; a ValueError says in one sentence what is wrong with it."""
@@ -58,9 +59,11 @@ def option(
     maximum: float | None = None,
     choices: Sequence[str] = (),
     live: bool = False,
+    from_card: bool = False,
 ) -> Any:
-    """A dataclass field that knows how to present itself."""
+    """A dataclass field that knows how to present itself; ``from_card``: the model's card knows a better default."""
     about = {
+        "from_card": from_card,
         "description": description, "minimum": minimum, "maximum": maximum, "choices": tuple(choices), "live": live,
     }  # fmt: skip
     return dataclasses.field(default=default, metadata=about)
@@ -87,15 +90,20 @@ class OptionSet:
         return cls(**{name: known[name].check(value) for name, value in values.items()})
 
     @classmethod
-    def add_arguments(cls, parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
-        """One ``--flag`` for each setting, with its description, range and default."""
+    def add_arguments(cls, parser: argparse.ArgumentParser, skip: Sequence[str] = (), from_card: bool = False) -> None:
+        """One ``--flag`` for each setting, with its description, range and default.
+
+        With ``from_card`` the settings that a card has an opinion on are None where they are not given.
+        """
         group = parser.add_argument_group((cls.__doc__ or cls.__name__).splitlines()[0].rstrip("."))
         for entry in cls.options():
             if entry.name in skip:
                 continue
             flag = "--" + entry.name.replace("_", "-")
             bounds = _range_text(entry.minimum, entry.maximum)
-            about = f"{entry.description} (default: {entry.default!r}{', ' + bounds if bounds else ''})"
+            left = from_card and entry.from_card
+            default = "what the card says" if left else repr(entry.default)
+            about = f"{entry.description} (default: {default}{', ' + bounds if bounds else ''})"
             about = about.replace("%", "%%")
             if entry.kind is bool:
                 group.add_argument(flag, action=argparse.BooleanOptionalAction, default=entry.default, help=about)
@@ -103,7 +111,7 @@ class OptionSet:
                 group.add_argument(
                     flag,
                     type=entry.kind,
-                    default=entry.default,
+                    default=None if left else entry.default,
                     choices=entry.choices or None,
                     metavar=None if entry.choices else entry.kind.__name__.upper(),
                     help=about,
@@ -111,9 +119,9 @@ class OptionSet:
 
     @classmethod
     def from_arguments(cls: type[Options], arguments: argparse.Namespace) -> Options:
-        """The settings among parsed arguments; those the parser did not offer keep their default."""
-        names = [entry.name for entry in cls.options() if hasattr(arguments, entry.name)]
-        return cls.from_mapping({name: getattr(arguments, name) for name in names})
+        """The settings among parsed arguments; those that were not offered, or left to the card, keep their default."""
+        given = {entry.name: getattr(arguments, entry.name, None) for entry in cls.options()}
+        return cls.from_mapping({name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -202,7 +210,15 @@ class DecodeOptions(OptionSet):
     )
     min_joints: int = option(2, "people with fewer joints are dropped", minimum=2, maximum=25, live=True)
     min_person_score: float = option(
-        0.0, "people with a lower score are dropped, last of all", minimum=0.0, maximum=1.0, live=True
+        0.0, "people with a lower score are dropped", minimum=0.0, maximum=1.0, live=True, from_card=True
+    )
+    min_joint_score: float = option(
+        0.0,
+        "joints with a lower score are unknown, after the people were scored",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+        from_card=True,
     )
     max_people: int = option(
         0, "keep only so many people, the best-scored; 0 keeps all", minimum=0, maximum=1000, live=True
@@ -222,13 +238,6 @@ class DrawOptions(OptionSet):
     boxes: bool = option(False, "draw the box around each person's joints", live=True)
     opacity: float = option(
         1.0, "how much the drawing covers the picture; 1 covers it", minimum=0.1, maximum=1.0, live=True
-    )
-    min_joint_score: float = option(
-        0.1,
-        "joints seen with a lower score are left out of the picture, not of the result",
-        minimum=0.0,
-        maximum=1.0,
-        live=True,
     )
 
 

@@ -100,20 +100,6 @@ def test_an_unknown_joint_is_not_drawn_whatever_its_place() -> None:
     assert np.array_equal(drawn[y - 2 : y + 10, x - 3 : x + 4], GREY[y - 2 : y + 10, x - 3 : x + 4])
 
 
-def test_a_joint_below_the_least_score_is_left_out_unless_it_was_completed() -> None:
-    people = standing()
-    score = people.score.copy()
-    wrist = COCO_18.joint("left_wrist")
-    score[0, wrist] = 0.05
-    weak = replace(people, score=score)
-    x, y = people.xy[0, wrist].round().astype(int)
-    around = (slice(y - 2, y + 10), slice(x - 3, x + 4))
-    assert np.array_equal(draw(GREY, weak, DrawOptions(min_joint_score=0.1))[around], GREY[around])
-    assert not np.array_equal(draw(GREY, weak, DrawOptions(min_joint_score=0.0))[around], GREY[around])
-    completed = with_states(weak, {"left_wrist": JointState.COMPLETED})
-    assert not np.array_equal(draw(GREY, completed, DrawOptions(min_joint_score=0.1))[around], GREY[around])
-
-
 @pytest.mark.parametrize("opacity", [0.3, 0.6, 1.0])
 def test_opacity_mixes_the_skeleton_with_the_picture(opacity: float) -> None:
     people = standing()

@@ -156,8 +156,9 @@ def _from_file(card: Card) -> Graph:
         found = [number for number, names in enumerate(outputs) if wanted in names]
         if not found:
             raise CardError(f"{card.path}: network {name} come from output {wanted!r}; {path.name} has {outputs}")
-        if last - first != count or first < 0:
-            raise CardError(f"{card.path}: network {name} are channels {first} to {last}; expected {count} of them")
+        there = model.outputs[found[0]].partial_shape[layout.index("C")]
+        if last - first != count or first < 0 or (there.is_static and last > there.get_length()):
+            raise CardError(f"{card.path}: network {name} are channels [{first}, {last}] of {there}; expected {count}")
         parts.append(Part(found[0], first, last))
     any_size = [-1, 3, -1, -1] if layout == "NCHW" else [-1, -1, -1, 3]
     try:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from openpose_ros.card import Card
 from openpose_ros.commands.evaluate import run
 from openpose_ros.estimator import Estimator
-from openpose_ros.evaluation.calibrate import fit_person_score, heat_offset
+from openpose_ros.evaluation.calibrate import fit_person_score, heat_offset, joint_threshold
 from openpose_ros.evaluation.coco import AnnotatedPhotos, DatasetError
 from openpose_ros.evaluation.reliability import ghost_threshold
 from openpose_ros.evaluation.shape import annotated_people, fit_shape, save_shape
@@ -45,6 +45,7 @@ def _card(arguments: argparse.Namespace) -> None:
     card = _calibrated(path, photos, empty, arguments)
     print(f"heat_offset       {card.heat_offset[0]:.3f}, {card.heat_offset[1]:.3f} cells")
     print(f"person_score      {card.person_score}")
+    print(f"min_joint_score   {card.min_joint_score:.3f}")
     print(f"min_person_score  {card.min_person_score:.3f} (at most {arguments.ghosts} people a photo without people)")
     print(f"written to        {path}")
 
@@ -75,8 +76,9 @@ def _calibrated(path: Path, photos: AnnotatedPhotos, empty: Sequence[Path], argu
 
     second = estimator()
     score = path.with_suffix(".person_score.safetensors")
-    fit_person_score(run(second, photos).people, annotations, card.skeleton).save(score)
-    card = replace(card, person_score=score)
+    found = run(second, photos).people
+    fit_person_score(found, annotations, card.skeleton).save(score)
+    card = replace(card, person_score=score, min_joint_score=round(joint_threshold(found, annotations), 3))
     second.close()
 
     third = estimator()

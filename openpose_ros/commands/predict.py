@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         inputs, drawing = InputOptions.from_arguments(arguments), DrawOptions.from_arguments(arguments)
         backend, decode = BackendOptions.from_arguments(arguments), DecodeOptions.from_arguments(arguments)
-        if arguments.least_score is not None:
-            decode = DecodeOptions.from_mapping({**asdict(decode), "min_person_score": arguments.least_score})
     except ValueError as error:
         parser.error(str(error))
 
@@ -50,8 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         with frames(arguments.source, arguments.limit) as source, _results(arguments, source) as results:
             model = arguments.model or ("" if backend.backend == "synthetic" else default_model())
             estimator = Estimator.load(model, **asdict(backend), inputs=inputs, decode=decode)
-            if arguments.least_score is None:
-                estimator.decode = replace(decode, min_person_score=estimator.card.min_person_score)
+            left = {name: value for name, value in estimator.card.thresholds().items() if vars(arguments)[name] is None}
+            estimator.decode = DecodeOptions.from_mapping({**asdict(decode), **left})
             try:
                 tally = predict(estimator, source, results, drawing, window)
             finally:
@@ -84,15 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--show", action="store_true", help="show the frames in a window as they come")
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="look at no more than N frames")
     InputOptions.add_arguments(parser)
-    DecodeOptions.add_arguments(parser, skip=["min_person_score"])
-    least = next(entry for entry in DecodeOptions.options() if entry.name == "min_person_score")
-    parser.add_argument(
-        "--min-person-score",
-        dest="least_score",  # not the option's own name, because "not given" is no value of the option
-        type=float,
-        metavar="FLOAT",
-        help=f"{least.description} (default: what the card says)",
-    )
+    DecodeOptions.add_arguments(parser, from_card=True)
     BackendOptions.add_arguments(parser)
     DrawOptions.add_arguments(parser)
     return parser

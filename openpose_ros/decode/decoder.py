@@ -79,9 +79,22 @@ def people(found: Candidates, options: DecodeOptions, person_score: PersonScore 
         order = order[here.person_score[order] >= options.min_person_score]
         if options.max_people:
             order = order[: options.max_people]
-        here = here[order]
+        here = _sure(here[order], options.min_joint_score)
         results.append(complete(here, fields, image) if options.complete else here)
     return results
+
+
+def _sure(people: People, min_joint_score: float) -> People:
+    """The same people without the joints of a lower score; a person may be left with none."""
+    doubtful = people.known & (people.score < min_joint_score)
+    if not doubtful.any():
+        return people
+    return replace(
+        people,
+        xy=np.where(doubtful[..., None], np.float32(np.nan), people.xy),
+        score=np.where(doubtful, np.float32(0.0), people.score),
+        state=np.where(doubtful, np.uint8(JointState.UNKNOWN), people.state),
+    )
 
 
 def _placed(members: Ints, limbs: Floats, peaks: Peaks, fields: Fields, grid: Grid) -> People:

@@ -49,6 +49,31 @@ def heat_offset(
     return float(across), float(down)
 
 
+def joint_threshold(found: Sequence[People], annotations: Sequence[Iterable[dict[str, Any]]]) -> float:
+    """The joint score from which on more joints are right than wrong, among people found and annotated.
+
+    Right is a joint of similarity 0.5 or more (COCO's measure of a single joint) to a labelled one.
+    """
+    spread, scores, right = 2.0 * np.array(COCO_17.sigmas), [], []
+    for people, everybody in zip(found, annotations, strict=True):
+        for person in everybody:
+            if person["iscrowd"] or not person["num_keypoints"] or not len(people):
+                continue
+            fit = oks(people, person)
+            best, order = int(fit.argmax()), np.array(people.skeleton.order_in(COCO_17))
+            wanted = np.asarray(person["keypoints"], np.float64).reshape(-1, 3)
+            judged = (wanted[:, 2] > 0) & people.known[best, order] & (fit[best] >= 0.5)
+            apart = np.square(people.xy[best, order] + 0.5 - wanted[:, :2]).sum(-1)
+            scores.append(people.score[best, order][judged])
+            right.append((apart < 2.0 * np.log(2.0) * spread**2 * person["area"])[judged])
+    score, fine = np.concatenate(scores), np.concatenate(right)
+    rising = np.argsort(score)
+    # Dropping all below a threshold is worth (wrong - right) of what is dropped.
+    worth = np.concatenate([[0], np.cumsum(np.where(fine[rising], -1, 1))])
+    dropped = int(worth.argmax())
+    return float(score[rising][dropped]) if dropped else 0.0
+
+
 def fit_person_score(
     found: Sequence[People], annotations: Sequence[Iterable[dict[str, Any]]], skeleton: Skeleton
 ) -> LearnedScore:

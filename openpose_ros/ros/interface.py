@@ -66,7 +66,7 @@ SOURCE_NODE = Interface(
 
 INTERFACES = (POSE_NODE, SOURCE_NODE)
 
-FROM_CARD = frozenset({"min_person_score"})
+FROM_CARD = frozenset(entry.name for entry in DecodeOptions.options() if entry.from_card)
 """Parameters of pose_node whose default the model's card knows better; unless set, they take its value."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from openpose_ros.card import Card, file_digest
 from openpose_ros.skeleton import COCO_18
 from openpose_ros.weights import WeightsError, frozen_graph, npz, openvino_ir
+from openpose_ros.weights.calibration import calibrated
 from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
 from openpose_ros.weights.store import parameter_shapes, replacing, save_tensors
 
@@ -89,6 +90,7 @@ def convert(source: Path, folder: Path, name: str = "", half: bool = False) -> C
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
     card, tables = kinds[source.suffix](source)
+    card = calibrated(card)
     card = replace(card, name=name or card.name)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{card.name}{'.safetensors' if tables else source.suffix}"
@@ -98,6 +100,11 @@ def convert(source: Path, folder: Path, name: str = "", half: bool = False) -> C
     else:
         with replacing(weights) as temporary:
             shutil.copyfile(source, temporary)
+    if card.person_score is not None:
+        score = folder / f"{card.name}.person_score.safetensors"
+        with replacing(score) as temporary:
+            shutil.copyfile(card.person_score, temporary)
+        card = replace(card, person_score=score)
     path = folder / f"{card.name}.yaml"
     card = replace(card, weights=weights, sha256=file_digest(weights), path=path)
     with replacing(path) as temporary:
@@ -132,10 +139,8 @@ def _zoo(source: Path, layers: Table, notes: str) -> tuple[Card, Table]:
         mean=(ZOO_MEAN,) * 3,
         scale=(ZOO_SCALE,) * 3,
         pad_value=128,
-        paf_offset=0.33,
         licence="Apache-2.0",
         source=f"openvinotoolkit/open_model_zoo, human-pose-estimation-0001, read from {source.name}",
-        accuracy={"AP": 42.8, "on": "a part of COCO val2017, as published"},
         notes=notes,
     )
     return card, renamed(layers, human_pose_estimation_0001(), parameter_shapes(card), source)

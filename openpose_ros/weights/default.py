@@ -56,7 +56,8 @@ def accuracy(card: Card) -> str:
 def _converted(source: Path, name: str) -> Path:
     """Card in the cache of a foreign weight file, converted again when the file or the conversion is newer."""
     path = cache_folder() / f"{name}.yaml"
-    made_of = [source, *(part for part in Path(__file__).parent.iterdir() if part.is_file())]
+    own = (part for part in Path(__file__).parent.rglob("*") if part.is_file() and part.suffix != ".pyc")
+    made_of = [source, *own]
     if not _is_whole(path) or path.stat().st_mtime < max(part.stat().st_mtime for part in made_of):
         from openpose_ros.weights.convert import convert
 

@@ -145,7 +145,8 @@ def test_a_file_with_its_own_network_runs_as_it_is_at_any_size(graph_card: Card,
         ({"heatmaps": {"output": "fields", "channels": [0, 19]}}, r"output 'fields'; graph.xml has \[\['answer'\]\]"),
         ({"heatmaps": {"output": "answer"}}, r"heatmaps needs an output and channels such as \[0, 19\]"),
         ({"heatmaps": "answer"}, "heatmaps needs an output and channels"),
-        ({"pafs": {"output": "answer", "channels": [0, 36]}}, "pafs are channels 0 to 36; expected 38 of them"),
+        ({"pafs": {"output": "answer", "channels": [0, 36]}}, r"pafs are channels \[0, 36\] of 57; expected 38"),
+        ({"pafs": {"output": "answer", "channels": [20, 58]}}, r"pafs are channels \[20, 58\] of 57; expected 38"),
     ],
 )
 def test_an_entry_that_is_wrong_is_named(graph_card: Card, entries: dict[str, Any], reason: str) -> None:

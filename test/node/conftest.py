@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def picture(corner: tuple[int, int, int], sec: int = 1, frame_id: str = "camera"
 
 
 class Graph:
-    """The tester's node, and whatever else it starts; ``close`` ends all of it."""
+    """The tester's node, and the nodes that it starts; ``close`` ends all of them."""
 
     def __init__(self) -> None:
         import rclpy
@@ -134,9 +135,10 @@ class Graph:
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._closing: list[Callable[[], None]] = []
+        self.nodes: list[Any] = []
 
-    def run(self, make: Callable[..., Any], arguments: list[str] | None = None, start: bool = True, **more: Any) -> Any:
-        """A node in a context and a thread of its own; ``arguments`` are those after --ros-args."""
+    def run(self, make: Callable[..., Any], arguments: list[str] | None = None, **more: Any) -> Any:
+        """A node, started, in a context and a thread of its own; ``arguments`` are those after --ros-args."""
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
@@ -144,29 +146,31 @@ class Graph:
         rclpy.init(context=context, args=[])
         self._closing.append(context.try_shutdown)
         node = make(context=context, cli_args=["--ros-args", *(arguments or [])], use_global_arguments=False, **more)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
+        self.nodes.append(node)
         ended = threading.Event()
+        started: Future[None] = Future()
 
-        def spin() -> None:
+        def work() -> None:
+            executor = SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            try:
+                started.set_result(node.start())
+            except Exception as error:
+                started.set_exception(error)
             while not (ended.is_set() or node.finished):
                 executor.spin_once(timeout_sec=0.05)
-
-        thread = threading.Thread(target=spin)
+            node.stop()
+            executor.shutdown()
 
         def close() -> None:
             ended.set()
             thread.join()
-            node.stop()
-            executor.shutdown()
             node.destroy_node()
 
-        self._closing.append(close)
+        thread = threading.Thread(target=work)
         thread.start()
-        # A request to a server that has not discovered its client yet is lost.
-        self.until(lambda: "tester" in node.get_node_names(), "the nodes to see each other")
-        if start:
-            node.start()
+        self._closing.append(close)
+        started.result(PATIENCE)
         return node
 
     def listen(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
@@ -206,6 +210,8 @@ class Graph:
         client = self.node.create_client(kind, service)
         try:
             self.until(client.service_is_ready, service)
+            # The request is lost if the server has not discovered the client yet.
+            self.spin(0.1)
             future = client.call_async(request)
             self.until(future.done, service)
             return future.result()

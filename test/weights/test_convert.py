@@ -52,7 +52,7 @@ def test_an_archive_becomes_weights_and_a_card(archive: Path, tmp_path: Path) ->
     assert card.path == tmp_path / "new" / "folder" / "human-pose-estimation-0001.yaml"
     read = Card.load(card.path)
     assert read == card
-    assert (read.stride, read.channels, read.pad_value, read.paf_offset) == (8, "BGR", 128, 0.33)
+    assert (read.stride, read.channels, read.pad_value) == (8, "BGR", 128)
     assert read.mean == (128.0,) * 3
     assert read.scale == (1 / 255,) * 3
     assert read.licence == "Apache-2.0"
