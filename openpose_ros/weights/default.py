@@ -50,7 +50,7 @@ def accuracy(card: Card) -> str:
     """What a card says of its accuracy, in words."""
     if "AP" not in card.accuracy:
         return "accuracy not stated"
-    return f"{card.accuracy['AP']} AP on {card.accuracy.get('on', 'photos that its card does not name')}"
+    return f"{card.accuracy['AP']} AP on {card.accuracy.get('photos', 'photos that its card does not name')}"
 
 
 def _converted(source: Path, name: str) -> Path:

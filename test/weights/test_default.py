@@ -79,4 +79,4 @@ def test_weights_beside_the_checkout_are_converted_once(tmp_path: Path, monkeypa
 def test_accuracy_is_told_as_the_card_has_it() -> None:
     card = Card("a", {"type": "graph"}, COCO_18)
     assert default.accuracy(card) == "accuracy not stated"
-    assert default.accuracy(replace(card, accuracy={"AP": 28.1, "on": "COCO val2014"})) == "28.1 AP on COCO val2014"
+    assert default.accuracy(replace(card, accuracy={"AP": 28.1, "photos": "COCO val2014"})) == "28.1 AP on COCO val2014"
