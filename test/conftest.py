@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from openpose_ros.card import Card, file_digest
+from openpose_ros.people import People
 from openpose_ros.skeleton import COCO_18
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
@@ -70,3 +72,20 @@ def random_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
     card = replace(card, weights=weights, sha256=file_digest(weights), path=folder / "random.yaml")
     card.save(folder / "random.yaml")
     return card
+
+
+@pytest.fixture(scope="session")
+def same_people() -> Callable[[People, npt.NDArray[np.float64], float], None]:
+    """Asserts that people found are the (P, J, 2) true ones, every joint within so many source pixels, NaN where NaN."""
+
+    def check(found: People, truth: npt.NDArray[np.float64], within: float) -> None:
+        assert len(found) == len(truth)
+        left = list(range(len(found)))
+        for person in truth:
+            known = np.isfinite(person).all(-1)
+            apart = np.nan_to_num(np.abs(found.xy[left][:, known] - person[known]), nan=1e9).max((1, 2))
+            match = left.pop(int(apart.argmin()))
+            assert found.known[match].tolist() == known.tolist()
+            np.testing.assert_allclose(found.xy[match, known], person[known], rtol=0.0, atol=within)
+
+    return check

@@ -90,7 +90,6 @@ def convert(source: Path, folder: Path, name: str = "", half: bool = False) -> C
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
     card, tables = kinds[source.suffix](source)
-    card = calibrated(card)
     card = replace(card, name=name or card.name)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{card.name}{'.safetensors' if tables else source.suffix}"
@@ -143,7 +142,7 @@ def _zoo(source: Path, layers: Table, notes: str) -> tuple[Card, Table]:
         source=f"openvinotoolkit/open_model_zoo, human-pose-estimation-0001, read from {source.name}",
         notes=notes,
     )
-    return card, renamed(layers, human_pose_estimation_0001(), parameter_shapes(card), source)
+    return calibrated(card), renamed(layers, human_pose_estimation_0001(), parameter_shapes(card), source)
 
 
 def _from_graph(source: Path) -> tuple[Card, Table]:
@@ -177,4 +176,4 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
         accuracy=known.accuracy,
         notes="A frozen graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
     )
-    return card, {}
+    return (calibrated(card) if digest[:16] in KNOWN_GRAPHS else card), {}
