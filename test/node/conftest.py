@@ -210,11 +210,15 @@ class Graph:
         client = self.node.create_client(kind, service)
         try:
             self.until(client.service_is_ready, service)
-            # The request is lost if the server has not discovered the client yet.
-            self.spin(0.1)
-            future = client.call_async(request)
-            self.until(future.done, service)
-            return future.result()
+            # A request is lost if the server has not discovered its client yet, which the client cannot see.
+            for patience in (0.5, 1.0, 2.0, 4.0):
+                future = client.call_async(request)
+                end = time.monotonic() + patience
+                while not future.done() and time.monotonic() < end:
+                    self._executor.spin_once(timeout_sec=0.02)
+                if future.done():
+                    return future.result()
+            raise AssertionError(f"no answer from {service}")
         finally:
             self.node.destroy_client(client)
 
