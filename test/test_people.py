@@ -17,9 +17,7 @@ def crowd(count: int = 3, skeleton: Skeleton = COCO_18) -> People:
     joints, limbs = len(skeleton.joints), len(skeleton.limbs)
     xy = np.arange(count * joints * 2, dtype=np.float32).reshape(count, joints, 2) + 0.25
     xy[-1, 1] = np.nan
-    people = People.from_arrays(
-        skeleton, xy, (480, 640), np.full((count, joints), 0.5), np.linspace(0.9, 0.1, count)
-    )
+    people = People.from_arrays(skeleton, xy, (480, 640), np.full((count, joints), 0.5), np.linspace(0.9, 0.1, count))
     return replace(
         people,
         id=np.arange(10, 10 + count, dtype=np.int32),

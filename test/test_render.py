@@ -62,9 +62,7 @@ def test_a_limb_is_its_unit_vector_within_its_width() -> None:
 
 
 def test_crossing_limbs_are_averaged() -> None:
-    paf = render(
-        [[at(11.0, 6.0), at(3.0, 6.0)], [at(7.0, 10.0), at(7.0, 2.0)]], GRID, PAIR, width=0.5
-    ).pafs[0, 0]
+    paf = render([[at(11.0, 6.0), at(3.0, 6.0)], [at(7.0, 10.0), at(7.0, 2.0)]], GRID, PAIR, width=0.5).pafs[0, 0]
     assert paf[:, 6, 7] == pytest.approx([0.5, 0.5])
     assert paf[:, 6, 4] == pytest.approx([1.0, 0.0])
     assert paf[:, 3, 7] == pytest.approx([0.0, 1.0])

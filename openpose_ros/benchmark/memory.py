@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def rows(estimator: Estimator, frames: int) -> list[dict[str, Any]]:
     pictures = [random.integers(0, 255, (height, width, 3), np.uint8) for height, width in ((480, 640), (640, 480))]
     at = {min(SETTLE, frames), frames // 2, frames}
     found = []
-    for frame in tqdm(range(1, frames + 1), unit="frame", leave=False):
+    for frame in tqdm(range(1, frames + 1), unit="frame", leave=False, disable=not sys.stderr.isatty()):
         estimator(pictures[frame % len(pictures)])
         if frame in at:
             found.append({"frames": frame, "resident_mb": round(resident_megabytes(), 1)})

@@ -56,7 +56,7 @@ def _estimator(arguments: argparse.Namespace) -> Estimator:
     options = BackendOptions.from_arguments(arguments)
     return Estimator.load(
         arguments.model, options.backend, options.device, precision=options.precision, threads=options.threads,
-        inputs=InputOptions(input_size="256x456"),
+        inputs=InputOptions(input_size=getattr(arguments, "size", "256x456")),
     )  # fmt: skip
 
 
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     growth = kinds.add_parser("memory", help=about, description=about.capitalize() + ".")
     growth.set_defaults(run=_memory)
     growth.add_argument("--frames", type=_count, default=10_000, help="how many (10000)")
+    growth.add_argument("--size", default="128x224", metavar="HxW", help="size of the network's input (128x224)")
     growth.add_argument("--model", default="", help="card or installed model; none with --backend synthetic")
     for kind in (stages, growth):
         BackendOptions.add_arguments(kind)

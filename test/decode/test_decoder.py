@@ -67,7 +67,17 @@ def found_in(
     return decode(render(truth, grid, skeleton, **drawn), options or DecodeOptions())[0]
 
 
+def apart(count: int, image: tuple[int, int], skeleton: Skeleton, seed: int) -> Places:
+    """A crowd with some room between its people, everybody whole inside the picture."""
+    truth = crowd(count, *image, skeleton, seed)
+    middle = truth.mean(1, keepdims=True)
+    truth = middle + 0.8 * (truth - middle)
+    assert (truth > 0).all() and (truth < image[::-1]).all()
+    return truth
+
+
 @every_skeleton
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(
     ("count", "size", "image"),
     [
@@ -80,9 +90,9 @@ def found_in(
     ],
 )
 def test_a_crowd_comes_back_joint_by_joint(
-    same_people: Check, skeleton: Skeleton, count: int, size: tuple[int, int], image: tuple[int, int]
+    same_people: Check, skeleton: Skeleton, count: int, size: tuple[int, int], image: tuple[int, int], seed: int
 ) -> None:
-    truth = crowd(count, *image, skeleton)
+    truth = apart(count, image, skeleton, seed)
     grid = Grid.fit(*image, *size, 8)
     same_people(found_in(truth, grid, skeleton), truth, 0.1 * grid.pixels_per_cell)
 
@@ -124,25 +134,24 @@ def test_a_person_whose_joints_are_partly_unknown_comes_back_without_them(
     same_people: Check, skeleton: Skeleton
 ) -> None:
     truth = crowd(2, 480, 640, skeleton)
-    for name in ("left_wrist", "right_ankle", "left_ankle"):
+    for name in ("left_wrist", "right_wrist"):
         truth[0, skeleton.joint(name)] = np.nan
     same_people(found_in(truth, Grid.fit(480, 640, 368, 496, 8), skeleton), truth, 0.5)
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(-260.0, 0.0), (330.0, 0.0), (0.0, 240.0), (0.0, -250.0), (300.0, 200.0)])
+@pytest.mark.parametrize(("dx", "dy"), [(-280.0, 0.0), (310.0, 0.0), (0.0, 240.0), (0.0, -110.0), (300.0, 200.0)])
 def test_people_cut_by_the_border_come_back_as_far_as_they_are_inside(same_people: Check, dx: float, dy: float) -> None:
-    person = crowd(1, 480, 640, seed=3) + (dx, dy)
+    person = np.add(crowd(1, 480, 640, seed=3), (dx, dy))
     inside = (person > -0.5).all(-1) & (person[..., 0] < 639.5) & (person[..., 1] < 479.5)
     assert 2 < inside.sum() < 18
     truth = np.where(inside[..., None], person, np.nan)
-    # Limbs end at the border too, where the labels of networks end.
     same_people(found_in(truth, Grid.fit(480, 640, 368, 512, 8)), truth, 0.5)
 
 
 def test_people_who_touch_stay_two(same_people: Check) -> None:
     person = crowd(1, 480, 640, seed=1)
     # The second one's right side overlaps the first one's left.
-    truth = np.concatenate([person, person + (0.24 * 440, 6.0)])
+    truth = np.concatenate([person, np.add(person, (0.24 * 440, 6.0))])
     joints = [COCO_18.joint(f"left_{name}") for name in ("shoulder", "elbow", "wrist", "hip")]
     other = [COCO_18.joint(f"right_{name}") for name in ("shoulder", "elbow", "wrist", "hip")]
     assert np.abs(truth[0, joints] - truth[1, other]).max(-1).min() < 16
@@ -162,7 +171,7 @@ def test_padding_never_yields_people(skeleton: Skeleton) -> None:
     grid = Grid.fit(480, 200, 368, 496, 8, centred=True)
     elsewhere = Grid.fit(368, 496, 368, 496, 8)
     for left in (0.0, 330.0):  # whole people in the padding on the left and on the right
-        drawn = render(crowd(1, 368, 160, skeleton) + (left, 0), elsewhere, skeleton)
+        drawn = render(np.add(crowd(1, 368, 160, skeleton), (left, 0)), elsewhere, skeleton)
         assert len(decode(replace(drawn, grids=(elsewhere,)), DecodeOptions())[0]) == 1
         assert len(decode(replace(drawn, grids=(grid,)), DecodeOptions())[0]) == 0
 

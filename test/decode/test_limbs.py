@@ -108,6 +108,17 @@ def test_the_field_is_read_where_it_was_drawn(loops: Any, offset: float) -> None
     assert rows(found) == {(0, 0, 1): pytest.approx((5 + offset) / 11, rel=1e-4)}
 
 
+def test_a_long_limb_is_not_made_of_short_ones_that_happen_to_lie_where_it_is_looked_at(loops: Any) -> None:
+    # Ten people in a row, as far apart as the points at which the field between the first and the last is read.
+    row = field(0.0, 0.0, width=80)
+    for place in range(10):
+        row[0, 0, 0, :, max(0, 8 * place - 1) : 8 * place + 2] = 1.0
+    found = loops.score_limbs(row, candidates((0, 0, 6), (1, 72, 6)), PAIR, DecodeOptions())
+    assert rows(found).get((0, 0, 1), 0.0) < 0.6
+    neighbours = loops.score_limbs(row, candidates((0, 7, 6), (1, 9, 6)), PAIR, DecodeOptions())
+    assert rows(neighbours) == {(0, 0, 1): pytest.approx(1.0)}
+
+
 def test_beyond_the_border_the_nearest_cells_count(loops: Any) -> None:
     found = loops.score_limbs(field(1.0, 0.0), candidates((0, -0.5, -0.5), (1, 15.5, -0.5)), PAIR, STRICT, 0.4)
     assert rows(found) == {(0, 0, 1): pytest.approx(1.0)}
