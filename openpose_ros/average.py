@@ -21,6 +21,10 @@ Array = Any
 Floats = npt.NDArray[np.float32]
 
 
+LOBES = 4
+"""Half the width of the interpolating kernel, in cells."""
+
+
 @dataclass(frozen=True, eq=False)
 class Pass:
     """Fields of one look at a batch; ``mirrored`` when the images were flipped left to right."""
@@ -47,7 +51,7 @@ def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
     """Heatmaps (J[+1], H, W) and PAFs (L, 2, H, W) of one image of a pass, read on the cells of ``base``."""
     fields, grid = look.fields, look.fields.grids[image]
     xp = array_namespace(fields.heatmaps)
-    heat, paf = fields.heatmaps[image], fields.pafs[image]
+    heat, paf = fields.heatmaps[image, ...], fields.pafs[image, ...]
 
     def read(maps: Array, offset: tuple[float, float]) -> Array:
         rows, columns = _maps_between(base, grid, look.mirrored, offset)
@@ -58,7 +62,8 @@ def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
         order = [*fields.skeleton.mirrored, *range(len(fields.skeleton.joints), heat.shape[0])]
         heat = xp.take(heat, xp.asarray(order, device=device(heat)), axis=0)
         paf = xp.take(paf, xp.asarray(fields.skeleton.mirrored_limbs, device=device(paf)), axis=0)
-        paf = paf * xp.asarray([-1.0, 1.0], dtype=xp.float32, device=device(paf))[None, :, None, None]
+        signs = np.array(fields.skeleton.mirrored_signs, np.float32)[:, None] * np.array([-1.0, 1.0], np.float32)
+        paf = paf * xp.asarray(signs, device=device(paf))[:, :, None, None]
     across, down = fields.heat_offset
     return read(heat, fields.heat_offset), read(paf, (across + fields.paf_offset, down + fields.paf_offset))
 
@@ -79,22 +84,18 @@ def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: tuple[float, f
 
 
 def interpolation(count: int, cells: int, pace: float, start: float) -> Floats:
-    """(count, cells) weights that read a line of cells at start, start + pace, ...: cubic (Keys, -0.5).
+    """(count, cells) weights that read a line of cells at start, start + pace, ...: Lanczos of four cells.
 
-    The kernel widens when the steps are longer than a cell, so that finer fields are averaged, not picked; beyond
+    Narrower kernels move the summit of a joint's Gaussian, hardly wider than a cell, by up to half a pixel. The kernel
+    widens when the steps are longer than a cell, so that finer fields are averaged, not picked; beyond
     the ends the last cell counts.
     """
     widen = max(1.0, abs(pace))
-    reach = int(np.ceil(2.0 * widen)) + 1
+    reach = int(np.ceil(LOBES * widen)) + 1
     weights = np.zeros((count, cells))
     for row, place in enumerate(start + pace * np.arange(count)):
         near = np.arange(int(np.floor(place)) - reach, int(np.floor(place)) + reach + 1)
-        kernel = _keys(np.abs(near - place) / widen)
+        distance = (near - place) / widen
+        kernel = np.where(np.abs(distance) < LOBES, np.sinc(distance) * np.sinc(distance / LOBES), 0.0)
         np.add.at(weights[row], np.clip(near, 0, cells - 1), kernel / kernel.sum())
     return weights.astype(np.float32)
-
-
-def _keys(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    near = (1.5 * distance - 2.5) * distance**2 + 1.0
-    far = ((-0.5 * distance + 2.5) * distance - 4.0) * distance + 2.0
-    return np.where(distance <= 1.0, near, np.where(distance < 2.0, far, 0.0))

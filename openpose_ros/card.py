@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,13 @@ class Card:
             CardError: the card or the weight file is missing, or an entry is missing, unknown or wrong.
         """
         place = Path(path).expanduser()
-        if place.suffix not in {".yaml", ".yml"}:
+        if place.name and place.suffix not in {".yaml", ".yml"}:
             place = place.with_suffix(".yaml")
         if not place.is_file():
             raise CardError(f"no model card at {place}; expected a card (.yaml) or a weight file beside its card")
         try:
             table = yaml.safe_load(place.read_text())
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise CardError(f"{place} is not readable as YAML: {' '.join(str(error).split())}") from None
         if not isinstance(table, dict):
             raise CardError(f"{place} is not a model card: expected a table of entries")
@@ -97,33 +97,20 @@ class Card:
         missing = sorted({"name", "network", "skeleton"} - set(values))
         if unknown or missing:
             raise CardError(f"{path}: unknown entries {unknown}, missing entries {missing}")
+        for name, read in _READERS.items():
+            if name in values:
+                try:
+                    values[name] = read(values[name])
+                except (TypeError, ValueError) as error:
+                    raise CardError(f"{path}: {name} is {values[name]!r}: {error}") from None
         try:
             values["skeleton"] = _skeleton(values["skeleton"], path.parent)
-            for name in ("mean", "scale"):
-                if name in values:
-                    values[name] = _three(values[name])
-            if "heat_offset" in values:
-                across, down = values["heat_offset"]
-                values["heat_offset"] = float(across), float(down)
-            for name in ("weights", "person_score"):
-                if values.get(name) is not None:
-                    values[name] = path.parent / str(values[name])
-            card = cls(**values, path=path)
         except (TypeError, ValueError, KeyError) as error:
-            raise CardError(f"{path}: {error}") from None
-        card._check()
-        return card
-
-    def _check(self) -> None:
-        place = self.path
-        if not isinstance(self.network, Mapping) or "type" not in self.network:
-            raise CardError(f"{place}: network must be a table with an entry 'type'")
-        if self.channels not in CHANNEL_ORDERS:
-            raise CardError(f"{place}: channels is {self.channels!r}; expected one of {', '.join(CHANNEL_ORDERS)}")
-        if not isinstance(self.stride, int) or not 1 <= self.stride <= 64:
-            raise CardError(f"{place}: stride is {self.stride!r}; expected a whole number from 1 to 64")
-        if not 0 <= self.pad_value <= 255:
-            raise CardError(f"{place}: pad_value is {self.pad_value}; expected 0 to 255")
+            raise CardError(f"{path}: skeleton: {error}") from None
+        for name in ("weights", "person_score"):
+            if values.get(name) is not None:
+                values[name] = path.parent / str(values[name])
+        return cls(**values, path=path)
 
     def thresholds(self) -> dict[str, float]:
         """The settings of the decoder that the card knows better: what is reliable depends on the network."""
@@ -183,8 +170,66 @@ def _skeleton(given: Any, folder: Path) -> Skeleton:
     return load_skeleton(beside if beside.is_file() else str(given))
 
 
-def _three(values: Any) -> tuple[float, float, float]:
-    numbers = [float(values)] * 3 if isinstance(values, (int, float)) else [float(v) for v in values]
-    if len(numbers) != 3:
-        raise ValueError(f"expected one number or three, got {values}")
-    return numbers[0], numbers[1], numbers[2]
+def _network(given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping) or "type" not in given:
+        raise ValueError("expected a table with an entry 'type'")
+    return given
+
+
+def _channels(given: Any) -> str:
+    if given not in CHANNEL_ORDERS:
+        raise ValueError(f"expected one of {', '.join(CHANNEL_ORDERS)}")
+    return str(given)
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(given: Any) -> int:
+        if type(given) is not int or not low <= given <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return given
+
+    return read
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    def read(given: Any) -> float:
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not low <= given <= high:
+            raise ValueError(f"expected a number from {low:g} to {high:g}")
+        return float(given)
+
+    return read
+
+
+def _numbers(count: int, low: float, high: float) -> Callable[[Any], tuple[float, ...]]:
+    one = _number(low, high)
+
+    def read(given: Any) -> tuple[float, ...]:
+        if not isinstance(given, (list, tuple)) or len(given) != count:
+            raise ValueError(f"expected {count} numbers from {low:g} to {high:g}")
+        return tuple(map(one, given))
+
+    return read
+
+
+def _channel_values(given: Any) -> tuple[float, ...]:
+    """One number for all three channels, or three."""
+    alone = isinstance(given, (int, float))
+    try:
+        return _numbers(3, -1e6, 1e6)([given] * 3 if alone else given)
+    except ValueError:
+        raise ValueError("expected one number or three") from None
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "network": _network,
+    "stride": _whole(1, 64),
+    "channels": _channels,
+    "mean": _channel_values,
+    "scale": _channel_values,
+    "pad_value": _whole(0, 255),
+    "paf_offset": _number(-4.0, 4.0),
+    "heat_offset": _numbers(2, -4.0, 4.0),
+    "min_person_score": _number(0.0, 1.0),
+    "min_joint_score": _number(0.0, 1.0),
+}
+"""What an entry of a card's table must be; a ValueError says what was expected."""

@@ -117,6 +117,8 @@ class Estimator:
         """
         for image in images:
             check_image(image)
+        if not images:
+            raise ValueError("a batch needs at least one image")
         decode = self.decode
         return Job(self._worker.submit(self._candidates, list(images), self.inputs, decode), decode, self.person_score)
 

@@ -64,11 +64,25 @@ class Skeleton:
     @cached_property
     def mirrored_limbs(self) -> tuple[int, ...]:
         """For each limb the index of the limb it becomes in a mirrored picture."""
-        mirrored = [(self.mirrored[a], self.mirrored[b]) for a, b in self.limbs]
-        try:
-            return tuple(self.limbs.index(limb) for limb in mirrored)
-        except ValueError:
-            raise ValueError(f"skeleton {self.name}: limbs have no mirror image, so it cannot be flipped") from None
+        return tuple(limb for limb, _ in self._mirror_images)
+
+    @cached_property
+    def mirrored_signs(self) -> tuple[int, ...]:
+        """For each limb -1 where its mirror image points the other way (left hip to right hip), else 1."""
+        return tuple(sign for _, sign in self._mirror_images)
+
+    @cached_property
+    def _mirror_images(self) -> tuple[tuple[int, int], ...]:
+        images = []
+        for a, b in self.limbs:
+            there = self.mirrored[a], self.mirrored[b]
+            if there in self.limbs:
+                images.append((self.limbs.index(there), 1))
+            elif there[::-1] in self.limbs:
+                images.append((self.limbs.index(there[::-1]), -1))
+            else:
+                raise ValueError(f"skeleton {self.name}: limbs have no mirror image, so it cannot be flipped")
+        return tuple(images)
 
     @cached_property
     def colours(self) -> tuple[tuple[int, int, int], ...]:
@@ -96,12 +110,15 @@ class Skeleton:
             return joints.index(names[0]), joints.index(names[1])
 
         limbs = tuple(pair(names) for names in table["limbs"])
+        filling = [pair(names) for names in table.get("filling", ())]
+        if not set(filling) <= set(limbs):
+            raise ValueError(f"skeleton {table['name']}: filling {table['filling']} must be limbs of the skeleton")
         sigmas = table.get("sigmas", {})
         return cls(
             name=str(table["name"]),
             joints=joints,
             limbs=limbs,
-            filling=frozenset(limbs.index(pair(names)) for names in table.get("filling", ())),
+            filling=frozenset(map(limbs.index, filling)),
             sigmas=tuple(float(sigmas.get(name, _sigma(name))) for name in joints),
         )
 

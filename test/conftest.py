@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from openpose_ros.card import Card, file_digest
 from openpose_ros.people import People
-from openpose_ros.skeleton import COCO_18
+from openpose_ros.skeleton import COCO_17, COCO_18
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
 ZOO = Path("models", "openvino-human-pose-estimation-0001")
@@ -76,7 +77,7 @@ def random_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
 
 @pytest.fixture(scope="session")
 def same_people() -> Callable[[People, npt.NDArray[np.float64], float], None]:
-    """Asserts that people found are the (P, J, 2) true ones, every joint within so many source pixels, NaN where NaN."""
+    """Asserts that people found are the (P, J, 2) true ones, joints within so many pixels, and NaN where they are."""
 
     def check(found: People, truth: npt.NDArray[np.float64], within: float) -> None:
         assert len(found) == len(truth)
@@ -89,3 +90,45 @@ def same_people() -> Callable[[People, npt.NDArray[np.float64], float], None]:
             np.testing.assert_allclose(found.xy[match, known], person[known], rtol=0.0, atol=within)
 
     return check
+
+
+@pytest.fixture
+def coco_folder(tmp_path: Path) -> Callable[[Sequence[tuple[tuple[int, int], People]]], tuple[Path, Path]]:
+    """Writes grey photos of (height, width) and the people in them as COCO annotates them: annotations and folder."""
+
+    def write(photos: Sequence[tuple[tuple[int, int], People]]) -> tuple[Path, Path]:
+        images, annotations = [], []
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        for number, ((height, width), people) in enumerate(photos, start=1):
+            name = f"{number:012d}.jpg"
+            cv2.imwrite(str(folder / name), np.full((height, width, 3), 127, np.uint8))
+            images.append({"id": number, "file_name": name, "height": height, "width": width})
+            order = people.skeleton.order_in(COCO_17)
+            for person in range(len(people)):
+                known = people.known[person, order]
+                xy = np.where(known[:, None], people.xy[person, order].astype(float) + 0.5, 0.0)
+                left, top, right, bottom = (float(value) for value in people.boxes[person])
+                box = [left + 0.5, top + 0.5, right - left, bottom - top]
+                annotations.append(
+                    {
+                        "id": len(annotations) + 1,
+                        "image_id": number,
+                        "category_id": 1,
+                        "iscrowd": 0,
+                        "bbox": box,
+                        "area": 0.6 * box[2] * box[3],
+                        "keypoints": np.concatenate([xy, 2.0 * known[:, None]], 1).ravel().tolist(),
+                        "num_keypoints": int(known.sum()),
+                    }
+                )
+        table = {
+            "images": images,
+            "annotations": annotations,
+            "categories": [{"id": 1, "name": "person", "keypoints": list(COCO_17.joints), "skeleton": []}],
+        }
+        path = tmp_path / "person_keypoints.json"
+        path.write_text(json.dumps(table))
+        return path, folder
+
+    return write

@@ -98,6 +98,19 @@ def test_people_of_a_mirrored_pass_stand_where_those_of_the_first_do(
         same_people(people_in(mean), people, 0.3)
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_pafs_are_read_where_they_were_drawn(mirrored: bool) -> None:
+    # Whole cells, so that nothing is interpolated and every cell must be the same.
+    people, grid = standing(2, 368, 496), Grid.fit(368, 496, 368, 496, 8)
+    plain = look(people, grid).fields
+    shifted = look(people, grid, COCO_18, 1.0, (2.0, -1.0), mirrored)
+    mean = average([shifted, shifted])
+    inside = (..., slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(mean.pafs[inside], plain.pafs[inside], atol=1e-4)
+    np.testing.assert_allclose(mean.heatmaps[inside], plain.heatmaps[inside], atol=1e-4)
+    assert plain.pafs[inside].max() > 0.9
+
+
 def test_offsets_that_are_not_taken_out_would_show() -> None:
     """What the test above rests on: it could fail."""
     people, grid = crowd(1, 480, 640), grid_of(480, 640)

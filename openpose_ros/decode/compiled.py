@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from openpose_ros.decode.assemble import Groups, image_of, rank
-from openpose_ros.decode.limbs import PROBE_MEAN, PROBES, Connections
+from openpose_ros.decode.limbs import DENSER, PROBE_MEAN, PROBES, Connections, needed
 from openpose_ros.decode.peaks import Peaks
 from openpose_ros.options import DecodeOptions
 from openpose_ros.skeleton import Skeleton
@@ -38,7 +38,8 @@ def score_limbs(
     limb, start, end, score = _score_loop(
         np.ascontiguousarray(pafs), peaks.x, peaks.y, bounds, np.array(skeleton.limbs), joints,
         np.float32(paf_offset), np.array(PROBES, np.float32), np.float32(PROBE_MEAN * len(PROBES)),
-        options.samples, np.float32(options.sample_threshold), options.sample_ratio * options.samples,
+        options.samples, needed(options.samples, options), DENSER * options.samples,
+        needed(DENSER * options.samples, options), np.float32(options.sample_threshold),
     )  # fmt: skip
     return Connections(limb, start, end, score)
 
@@ -58,7 +59,7 @@ def assemble(peaks: Peaks, connections: Connections, skeleton: Skeleton) -> Grou
 @_jit
 def _score_loop(
     pafs: Any, px: Any, py: Any, bounds: Any, limbs: Any, joints: int, offset: Any, probes: Any, probe_sum: Any,
-    samples: int, threshold: Any, needed: float,
+    few: int, needed_of_few: int, many: int, needed_of_many: int, threshold: Any,
 ) -> Any:  # fmt: skip
     height, width = pafs.shape[3], pafs.shape[4]
     room = 256
@@ -82,9 +83,10 @@ def _score_loop(
                     if total <= probe_sum * length:
                         continue
                     unit_x, unit_y = across / length, down / length
+                    samples, wanted = (few, needed_of_few) if length <= 2.0 * few else (many, needed_of_many)
                     total, support = np.float32(0.0), 0
                     for sample in range(samples):
-                        if support + samples - sample < needed:
+                        if support + samples - sample < wanted:
                             break
                         part = np.float32(sample) / np.float32(samples - 1)
                         x = min(max(px[start] + offset + across * part, np.float32(0)), np.float32(width - 1))
@@ -103,7 +105,7 @@ def _score_loop(
                         total += along
                         if along > threshold:
                             support += 1
-                    if support >= needed and total > 0:
+                    if support >= wanted and 0 < total < np.inf:
                         if count == room:
                             room *= 2
                             more, more_scores = np.empty((room, 3), np.int64), np.empty(room, np.float32)

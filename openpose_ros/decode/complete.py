@@ -169,6 +169,7 @@ def _strongest(
         np.clip(rows, 0, height - 1)[:, :, None],
         np.clip(columns, 0, width - 1)[:, None, :],
     ]
+    heat = np.nan_to_num(heat, nan=0.0, posinf=0.0, neginf=0.0)
     narrow = -0.5 / np.square(reach)
     near = (
         np.exp(np.square(rows - expected[:, 1:]) * narrow[:, None])[:, :, None]

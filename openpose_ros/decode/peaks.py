@@ -54,6 +54,7 @@ def find_peaks(heatmaps: Array, joints: int, threshold: float, limit: int = 0, g
     height, width = heatmaps.shape[-2:]
     flat = xp.reshape(heatmaps[:, :joints, :, :], (-1,))
     cell = xp.nonzero(flat > threshold)[0]
+    cell = cell[xp.nonzero(xp.isfinite(xp.take(flat, cell)))[0]]
     for dy, dx in NEIGHBOURS:
         column, row = cell % width, (cell // width) % height
         inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
@@ -112,6 +113,6 @@ def _summit(flat: Array, cell: Array, position: Array, size: int, step: int) -> 
     floor = xp.take(flat, cell) * 0.01  # far below the summit a heat is noise: keep its logarithm tame
     before, at, after = (xp.log(xp.maximum(xp.take(flat, centre + shift), floor)) for shift in (-step, 0, step))
     bend = before - 2.0 * at + after
-    bend = xp.where(bend < -1e-6, bend, xp.asarray(-1e-6, dtype=xp.float32))
+    bend = xp.where(bend < -1e-6, bend, xp.full_like(bend, -1e-6))
     vertex = xp.astype(middle, xp.float32) + 0.5 * (before - after) / bend
-    return xp.clip(vertex, exact - 0.5, exact + 0.5)
+    return xp.clip(xp.where(xp.isfinite(vertex), vertex, exact), exact - 0.5, exact + 0.5)

@@ -77,10 +77,10 @@ def load_person_score(card: Card) -> PersonScore:
     except (OSError, KeyError, SafetensorError) as error:
         raise CardError(f"the person score {card.person_score} named by {card.path} is not readable: {error}") from None
     wanted = 2 * (len(card.skeleton.joints) + len(card.skeleton.limbs)) + 1
-    if score.hidden.shape[0] != wanted or score.output.shape != (score.hidden.shape[1] + 1,):
+    shape = score.hidden.shape
+    if len(shape) != 2 or shape[0] != wanted or score.output.shape != (shape[1] + 1,):
         raise CardError(
-            f"the person score {card.person_score} has shape {score.hidden.shape}; {card.skeleton.name} needs "
-            f"({wanted}, N)"
+            f"the person score {card.person_score} has shape {shape}; {card.skeleton.name} needs ({wanted}, N)"
         )
     return score
 

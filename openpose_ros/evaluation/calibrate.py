@@ -45,6 +45,8 @@ def heat_offset(
             cells = grid.to_cells(people.xy[fit.argmax(), order].astype(np.float64))
             apart = cells - grid.to_cells(wanted[:, :2] - 0.5)
             rest.append(apart[(wanted[:, 2] == 2) & (np.abs(apart).max(-1) < 1.0)])
+    if not rest:
+        raise ValueError("nobody who is annotated was found, so nothing can be learned about where joints lie")
     across, down = np.concatenate(rest).mean(0)
     return float(across), float(down)
 
@@ -66,11 +68,13 @@ def joint_threshold(found: Sequence[People], annotations: Sequence[Iterable[dict
             apart = np.square(people.xy[best, order] + 0.5 - wanted[:, :2]).sum(-1)
             scores.append(people.score[best, order][judged])
             right.append((apart < 2.0 * np.log(2.0) * spread**2 * person["area"])[judged])
-    score, fine = np.concatenate(scores), np.concatenate(right)
+    score, fine = np.concatenate([[], *scores]), np.concatenate([np.empty(0, np.bool_), *right])
     rising = np.argsort(score)
     # Dropping all below a threshold is worth (wrong - right) of what is dropped.
     worth = np.concatenate([[0], np.cumsum(np.where(fine[rising], -1, 1))])
     dropped = int(worth.argmax())
+    if dropped == len(score):
+        return 1.0 if dropped else 0.0
     return float(score[rising][dropped]) if dropped else 0.0
 
 
@@ -84,6 +88,8 @@ def fit_person_score(
         rows.append(features(people)[~excused])
         targets.append(best[~excused])
     seen = np.concatenate(rows)
+    if not len(seen):
+        raise ValueError("no people were found that could be judged, so no score can be learned")
     x = np.concatenate([seen, mirrored(seen, skeleton)]).astype(np.float64)
     y = np.tile(np.concatenate(targets), 2)
     voices = [_fit(x, y, np.random.default_rng(seed)) for seed in range(VOICES)]

@@ -76,8 +76,11 @@ class AnnotatedPhotos:
             ids = sorted(self.coco.getImgIds())
             entries = self.coco.loadImgs(ids)
             names = [str(entry["file_name"]) for entry in entries]
+            unfit = [a["id"] for a in self.coco.anns.values() if "keypoints" not in a or "num_keypoints" not in a]
         except (ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
             raise DatasetError(f"{annotations} is not a COCO annotation file: {error!r}") from None
+        if unfit:
+            raise DatasetError(f"{annotations}: annotation {unfit[0]} has no keypoints; expected person_keypoints")
         if not ids:
             raise DatasetError(f"{annotations} lists no photos")
         chosen = range(len(ids)) if not 0 < limit < len(ids) else np.linspace(0, len(ids) - 1, limit).round()

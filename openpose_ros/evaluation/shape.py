@@ -23,10 +23,16 @@ def annotated_people(path: Path, skeleton: Skeleton) -> Floats:
 
     A neck that COCO does not annotate is the middle of the shoulders, a mid-hip the middle of the hips.
     """
-    table = json.loads(path.read_text())
-    rows = np.array([person["keypoints"] for person in table["annotations"]], np.float64).reshape(-1, 17, 3)
+    try:
+        table = json.loads(path.read_text())
+        rows = np.array([person["keypoints"] for person in table["annotations"]], np.float64).reshape(-1, 17, 3)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a COCO person_keypoints file: {error!r}") from None
     places = np.where(rows[..., 2:] > 0, rows[..., :2], np.nan)
     between = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
+    unknown = [joint for joint in skeleton.joints if joint not in COCO_17.joints and joint not in between]
+    if unknown:
+        raise ValueError(f"COCO annotates no {', no '.join(unknown)}, which {skeleton.name} has")
     joints = [
         places[:, [COCO_17.joint(name) for name in between.get(joint, (joint,))]].mean(1) for joint in skeleton.joints
     ]

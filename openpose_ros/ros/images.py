@@ -238,7 +238,7 @@ def _stretched(pixels: Pixels, value_range: Range | None, encoding: str) -> Imag
     black, white = value_range
     with np.errstate(over="ignore", invalid="ignore"):
         grey = (pixels.astype(np.float32) - black) * (255.0 / (white - black))
-    return np.clip(np.rint(np.nan_to_num(grey, nan=0.0)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(np.nan_to_num(grey, nan=0.0)), 0, 255), np.uint8)
 
 
 def _complete(data: bytes) -> bool:

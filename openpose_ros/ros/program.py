@@ -46,8 +46,12 @@ class Stop:
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.starting = True
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
+        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def close(self) -> None:
+        """As before; but a process that is ending ignores further signals, which would end it with an error."""
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self.asked.is_set() else handler)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.asked.set()
@@ -97,6 +101,7 @@ def run(interface: Interface, create: Callable[[], Program], argv: list[str] | N
             node.stop()
             node.destroy_node()
         rclpy.try_shutdown()
+        stop.close()
     return 0
 
 

@@ -216,13 +216,18 @@ def test_a_batch_is_decoded_image_by_image() -> None:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
 
 
-def test_every_array_library_finds_the_same_people(to_library: Any) -> None:
-    if "strict" in str(type(to_library(np.zeros(1)))):
-        pytest.skip("the host's half asks for libraries that know a device by the name of cpu")
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_fields_of_torch_on_any_device_hold_the_same_people(device: str) -> None:
+    torch = pytest.importorskip("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU that PyTorch sees")
     fields = replace(crowd_fields(8, 256, 456), paf_offset=0.2)
-    expected = decode(fields, DecodeOptions())[0]
-    there = replace(fields, heatmaps=to_library(fields.heatmaps), pafs=to_library(fields.pafs))
-    found = decode(there, DecodeOptions())[0]
+    there = replace(
+        fields,
+        heatmaps=torch.from_numpy(fields.heatmaps).to(device),
+        pafs=torch.from_numpy(fields.pafs).to(device),
+    )
+    found, expected = decode(there, DecodeOptions())[0], decode(fields, DecodeOptions())[0]
     assert len(found) == len(expected) >= 8
     np.testing.assert_allclose(found.xy, expected.xy, atol=1e-3)
     np.testing.assert_allclose(found.person_score, expected.person_score, atol=1e-5)

@@ -188,7 +188,9 @@ def test_the_compiled_loop_agrees_with_the_array_form(fields: Any, options: Deco
     assert found.score.dtype == expected.score.dtype == np.float32
     if not rows(found).keys() ^ rows(expected).keys():
         for column in columns(Connections):
-            np.testing.assert_allclose(getattr(found, column.name), getattr(expected, column.name), rtol=1e-4)
+            np.testing.assert_allclose(
+                getattr(found, column.name), getattr(expected, column.name), rtol=1e-4, atol=1e-6
+            )
 
 
 @pytest.mark.parametrize("paf_offset", [0.0, 0.4])

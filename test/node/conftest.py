@@ -139,6 +139,7 @@ class Graph:
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._closing: list[Callable[[], None]] = []
+        self._node: Any = None
         self._caller: Any = None
 
     def run(self, make: Callable[..., Any], arguments: list[str] | None = None, **more: Any) -> Any:
@@ -150,7 +151,7 @@ class Graph:
         rclpy.init(context=context, args=[])
         self._closing.append(context.try_shutdown)
         node = make(context=context, cli_args=["--ros-args", *(arguments or [])], use_global_arguments=False, **more)
-        self._caller = rclpy.create_node("caller", context=context)
+        self._node, self._caller = node, rclpy.create_node("caller", context=context)
         ended = threading.Event()
         started: Future[None] = Future()
 
@@ -191,10 +192,20 @@ class Graph:
         return self.node.create_publisher(kind or Image, topic, qos)
 
     def send(self, camera: Any, *messages: Any) -> None:
-        """Publish, as soon as somebody is subscribed."""
-        self.until(camera.get_subscription_count, f"a subscription to {camera.topic_name}")
+        """Publish, once everybody who is to hear of it is matched on both sides: else the first message may be lost."""
+        self.until(lambda: self._matched(camera), f"a subscription to {camera.topic_name} and publishers of results")
         for message in messages:
             camera.publish(message)
+
+    def _matched(self, camera: Any) -> bool:
+        topic = camera.topic_name
+        cameras = sum(publisher.topic_name == topic for publisher in self.node.publishers)
+        try:
+            heard = [s.get_publisher_count() for s in list(self._node.subscriptions) if s.topic_name == topic]
+        except RuntimeError:  # the node subscribes anew just now
+            return False
+        answers = all(subscription.get_publisher_count() for subscription in self.node.subscriptions)
+        return heard == [cameras] and camera.get_subscription_count() == 1 and answers
 
     def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Spin until something holds; fails when it never does."""

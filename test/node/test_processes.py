@@ -1,0 +1,149 @@
+"""The nodes as processes: how they start, refuse to start, and end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
+
+from openpose_msgs.msg import People
+from sensor_msgs.msg import Image as ImageMessage
+
+from openpose_ros.card import Card
+from openpose_ros.ros.interface import INTERFACES, usage
+from openpose_ros.skeleton import COCO_18
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(domain: None) -> Iterator[Start]:
+    """Starts an executable; whatever still runs at the end is killed."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, ros: list[str] | None = None) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "openpose_ros", *arguments, *(["--ros-args", *ros] if ros else [])]
+        process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a process says up to a text; fails if it ends before."""
+    assert process.stderr is not None
+    said = ""
+    while text not in said:
+        line = process.stderr.readline()
+        assert line, f"ended without {text!r}: {said}"
+        said += line
+    return said
+
+
+def test_what_cannot_work_does_not_start_and_says_why_in_one_sentence(start: Start, tmp_path: Path) -> None:
+    card = Card("torn", {"type": "lightweight"}, COCO_18, weights=tmp_path / "torn.safetensors", sha256="0" * 64)
+    card = replace(card, path=tmp_path / "torn.yaml")
+    card.save(tmp_path / "torn.yaml")
+    (tmp_path / "torn.safetensors").write_bytes(bytes(1000))
+    (tmp_path / "lost.yaml").write_text((tmp_path / "torn.yaml").read_text().replace("torn.", "lost."))
+    expected = {
+        f"model:={tmp_path}/nowhere.yaml": f"no model card at {tmp_path}/nowhere.yaml",
+        f"model:={tmp_path}/lost.yaml": f"the weights {tmp_path}/lost.safetensors named by",
+        f"model:={tmp_path}/torn.yaml": f"the weights {tmp_path}/torn.safetensors are not those of",
+        "backend:=tensorflow": "backend is 'tensorflow'; expected one of auto, torch",
+        "heat_threshold:=7.0": "heat_threshold is 7.0; expected 0.001 to 1",
+    }
+    processes = {text: start("pose_node", ros=["-p", argument]) for argument, text in expected.items()}
+    processes["no file or folder"] = start("source_node", ros=["-p", f"source:={tmp_path}/nothing.jpg"])
+    processes["no source is given"] = start("source_node")
+    for text, process in processes.items():
+        said = process.communicate(timeout=PATIENCE)[1]
+        assert process.returncode == 1, said
+        assert said.count(text) == 1, said
+        assert "Traceback" not in said
+        assert len(said.splitlines()) == 1, said
+
+
+def test_help_and_wrong_arguments(start: Start) -> None:
+    helped = [(interface, start(interface.name, "--help")) for interface in INTERFACES]
+    wrong = start("pose_node", "--backend", "torch")
+    for interface, process in helped:
+        said, complaint = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, complaint) == (0, "")
+        assert said.strip() == usage(interface)
+    complaint = wrong.communicate(timeout=PATIENCE)[1]
+    assert wrong.returncode == 2
+    assert "unknown argument '--backend'; parameters and remaps follow after --ros-args" in complaint
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT] * 3 + [signal.SIGTERM]],
+    ids=["SIGINT", "SIGTERM", "many"],
+)
+def test_signal_ends_the_node_cleanly(start: Start, signals: list[signal.Signals]) -> None:
+    process = start("pose_node", ros=["-p", "backend:=synthetic"])
+    read_until(process, "images from /image")
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.02)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def test_signal_during_the_start_ends_it(start: Start) -> None:
+    process = start("pose_node", ros=["-p", "backend:=synthetic", "--log-level", "rcl:=debug"])
+    read_until(process, "rcl")
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def test_photos_become_people_from_process_to_process(graph: Any, start: Start, tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 255, (240, 320, 3)).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    remaps = ["-r", "image:=camera/image_raw", "-r", "__ns:=/robot"]
+    pose = start("pose_node", ros=["-p", "backend:=synthetic", "-p", "input_size:=128", *remaps])
+    source = start("source_node", ros=["-p", f"source:={tmp_path}", "-p", "rate:=20", "-p", "wait:=true", *remaps])
+    poses = graph.listen(People, "/robot/poses")
+    images = graph.listen(ImageMessage, "/robot/camera/image_raw")
+    annotated = graph.listen(ImageMessage, "/robot/annotated")
+    end = time.monotonic() + PATIENCE
+    while not (len(poses) > 3 and annotated and images) and time.monotonic() < end:
+        graph.spin(0.1)
+    assert len(poses) > 3
+    assert (poses[0].image_width, poses[0].image_height) == (320, 240)
+    assert poses[0].header.frame_id == "camera_optical_frame"
+    assert max(len(message.people) for message in poses) > 0
+    assert (annotated[0].width, annotated[0].height, annotated[0].encoding) == (320, 240, "bgr8")
+    stamps = {(m.header.stamp.sec, m.header.stamp.nanosec) for m in images}
+    assert {(m.header.stamp.sec, m.header.stamp.nanosec) for m in poses[1:-1]} <= stamps
+    for process in (source, pose):
+        process.send_signal(signal.SIGINT)
+    for process in (source, pose):
+        said = process.communicate(timeout=PATIENCE)[1]
+        assert process.returncode == 0, said
+        assert "Traceback" not in said
+        assert "ERROR" not in said

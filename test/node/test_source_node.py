@@ -1,0 +1,126 @@
+"""The stand-in for a camera: what it publishes, and how it ends."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
+
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image as ImageMessage
+from std_msgs.msg import Header
+
+from openpose_ros.ros.images import to_bgr
+from openpose_ros.ros.program import StartError
+from openpose_ros.ros.source_node import SourceNode, camera_info, scaled
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three photos of different sizes and one that cannot be read."""
+    generator = np.random.default_rng(0)
+    for number, size in enumerate([(40, 60), (30, 50), (20, 20)]):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), generator.integers(0, 255, (*size, 3)).astype(np.uint8))
+    (tmp_path / "1b.jpg").write_bytes(b"this is no photo")
+    return tmp_path
+
+
+def parameters(**values: Any) -> list[str]:
+    return [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
+
+
+def test_every_photo_of_a_folder_is_published_once_and_then_the_node_ends(
+    graph: Any, photos: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    images, infos = graph.listen(ImageMessage, "image"), graph.listen(CameraInfo, "camera_info")
+    node = graph.run(
+        SourceNode, parameters(source=photos, rate=20, loop="false", wait="true", frame_id="front", hfov=90)
+    )
+    graph.until(lambda: node.finished)
+    graph.until(lambda: len(images) == len(infos) == 3)
+    for number, (image, info) in enumerate(zip(images, infos, strict=True)):
+        expected = cv2.imread(str(photos / f"{number}.png"))
+        assert (to_bgr(image) == expected).all()
+        assert image.header == info.header
+        assert image.header.frame_id == "front"
+        assert (info.width, info.height) == (image.width, image.height) == expected.shape[1::-1]
+        assert info.k[0] == pytest.approx(image.width / 2)
+    stamps = [message.header.stamp.sec * 10**9 + message.header.stamp.nanosec for message in images]
+    assert stamps == sorted(set(stamps))
+    assert "1b.jpg cannot be read" in caplog.text
+    assert f"{photos} has ended after 3 images" in capfd.readouterr().err
+
+
+def test_photos_are_repeated(graph: Any, photos: Path) -> None:
+    images = graph.listen(ImageMessage, "image")
+    sources = f"{photos / '0.png'},{photos / '2.png'}"
+    graph.run(SourceNode, parameters(source=sources, rate=50, wait="true"))
+    graph.until(lambda: len(images) >= 5)
+    assert [image.width for image in images[:5]] == [60, 20, 60, 20, 60]
+
+
+def test_nothing_is_published_before_somebody_subscribes(graph: Any, photos: Path) -> None:
+    node = graph.run(SourceNode, parameters(source=photos / "0.png", rate=100, loop="false", wait="true"))
+    graph.spin(0.3)
+    assert not node.finished
+    images = graph.listen(ImageMessage, "image")
+    graph.until(lambda: node.finished and images)
+
+
+def test_images_are_offered_reliably(graph: Any, photos: Path) -> None:
+    graph.run(SourceNode, parameters(source=photos))
+    infos = graph.until(lambda: graph.node.get_publishers_info_by_topic("/image"))
+    assert [info.qos_profile.reliability for info in infos] == [ReliabilityPolicy.RELIABLE]
+
+
+def test_video_is_published_frame_by_frame_and_its_end_is_told(
+    graph: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / "clip.avi")
+    writer = cv2.VideoWriter(file, cv2.VideoWriter_fourcc(*"MJPG"), 50.0, (64, 48))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV cannot write videos")
+    for number in range(6):
+        writer.write(np.full((48, 64, 3), 40 * number, np.uint8))
+    writer.release()
+    images = graph.listen(ImageMessage, "image")
+    node = graph.run(SourceNode, parameters(source=file, loop="false", wait="true", width=32))
+    graph.until(lambda: node.finished and len(images) == 6)
+    assert [round(float(to_bgr(image).mean()) / 40) for image in images] == [0, 1, 2, 3, 4, 5]
+    assert (images[0].width, images[0].height) == (32, 24)
+    assert "has ended after 6 images" in capfd.readouterr().err
+
+
+def test_a_source_of_nothing_is_an_error(graph: Any, tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="no source is given"):
+        graph.run(SourceNode)
+    with pytest.raises(StartError, match="no photo in the folder"):
+        graph.run(SourceNode, parameters(source=tmp_path))
+    with pytest.raises(StartError, match="rate is -1"):
+        graph.run(SourceNode, parameters(source=tmp_path, rate=-1))
+
+
+def test_camera_info_is_a_pinhole_with_the_asked_field_of_view() -> None:
+    info = camera_info(640, 480, 60.0, Header())
+    focal, x, y = info.k[0], info.k[2], info.k[5]
+    assert info.k[4] == focal
+    assert (x, y) == (319.5, 239.5)
+    left, right = (math.degrees(math.atan((edge - x) / focal)) for edge in (-0.5, 639.5))
+    assert right - left == pytest.approx(60.0)
+    assert list(info.p) == [focal, 0, x, 0, 0, focal, y, 0, 0, 0, 1, 0]
+    assert list(info.d) == [0.0] * 5
+
+
+def test_scaling_keeps_the_shape() -> None:
+    image = np.zeros((100, 201, 3), np.uint8)
+    assert scaled(image, 0) is image
+    assert scaled(image, 402).shape == (200, 402, 3)
+    assert scaled(image, 3).shape == (1, 3, 3)
