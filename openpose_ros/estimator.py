@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,10 @@ class Job:
             TimeoutError: the network did not answer within ``timeout`` seconds.
             Exception: what the backend raised for this batch.
         """
-        found = self._future.result(timeout)
+        try:
+            found = self._future.result(timeout)
+        except FutureTimeoutError:  # before Python 3.11 not the built-in one
+            raise TimeoutError(f"no answer from the network within {timeout} seconds") from None
         began = time.perf_counter()
         results = people(found, self._options, self._person_score)
         self.milliseconds = {**found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}

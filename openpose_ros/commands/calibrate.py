@@ -58,14 +58,39 @@ def _shape(arguments: argparse.Namespace) -> None:
 
 
 def _calibrated(path: Path, photos: AnnotatedPhotos, empty: Sequence[Path], arguments: argparse.Namespace) -> Card:
-    """The card with everything learned, saved over the old one; each step uses what the one before found."""
-    card = replace(Card.load(path), heat_offset=(0.0, 0.0), person_score=None, min_person_score=0.0)
+    """The card with everything learned, saved over the old one at the very end; each step uses what the last found."""
+    card = replace(
+        Card.load(path), heat_offset=(0.0, 0.0), person_score=None, min_person_score=0.0, min_joint_score=0.0
+    )
+    draft = path.with_name(f".{path.stem}.draft.yaml")
+    score, final = draft.with_suffix(".safetensors"), path.with_suffix(".person_score.safetensors")
+    try:
+        card = _learned(card, draft, score, photos, empty, arguments)
+        score.replace(final)
+        card = replace(card, person_score=final, path=path)
+        card.save(draft)
+        draft.replace(path)
+    finally:
+        for left in (draft, score):
+            left.unlink(missing_ok=True)
+    return card
+
+
+def _learned(
+    card: Card,
+    draft: Path,
+    score: Path,
+    photos: AnnotatedPhotos,
+    empty: Sequence[Path],
+    arguments: argparse.Namespace,
+) -> Card:
+    """The card with everything learned; its draft and its score lie in the card's folder meanwhile."""
     annotations = [photo.people for photo in photos]
     inputs = InputOptions(input_size=str(arguments.short_side))
 
     def estimator() -> Estimator:
-        card.save(path)
-        return Estimator.load(path, backend=arguments.backend, precision="float32", inputs=inputs)
+        card.save(draft)
+        return Estimator.load(draft, backend=arguments.backend, precision="float32", inputs=inputs)
 
     first = estimator()
     found = run(first, photos).people
@@ -75,7 +100,6 @@ def _calibrated(path: Path, photos: AnnotatedPhotos, empty: Sequence[Path], argu
     first.close()
 
     second = estimator()
-    score = path.with_suffix(".person_score.safetensors")
     found = run(second, photos).people
     fit_person_score(found, annotations, card.skeleton).save(score)
     card = replace(card, person_score=score, min_joint_score=round(joint_threshold(found, annotations), 3))
@@ -89,9 +113,7 @@ def _calibrated(path: Path, photos: AnnotatedPhotos, empty: Sequence[Path], argu
             raise DatasetError(f"the photo {file} is unreadable")
         nobody.append(third(image.astype("uint8", copy=False)))
     third.close()
-    card = replace(card, min_person_score=round(ghost_threshold(nobody, arguments.ghosts) + 5e-4, 3))
-    card.save(path)
-    return card
+    return replace(card, min_person_score=round(ghost_threshold(nobody, arguments.ghosts) + 5e-4, 3))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,6 +47,9 @@ def run(estimator: Estimator, photos: AnnotatedPhotos) -> Run:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the executable; the exit code is 0 when all went well."""
     arguments = _parser().parse_args(argv)
+    if arguments.json and not arguments.json.absolute().parent.is_dir():
+        print(f"evaluate: there is no folder {arguments.json.parent} for {arguments.json.name}", file=sys.stderr)
+        return 2
     try:
         photos = AnnotatedPhotos(arguments.annotations, arguments.images, arguments.limit)
         inputs = InputOptions.from_mapping(
