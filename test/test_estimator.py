@@ -312,12 +312,12 @@ def test_closing_waits_gives_the_backend_back_and_may_be_repeated() -> None:
 
 
 def test_nothing_is_held_once_closed() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     estimators = [Estimator(SyntheticBackend(synthetic_card())) for _ in range(5)]
     for estimator in estimators:
         estimator(picture(64, 64))
         estimator.close()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # others may have ended meanwhile
 
 
 def test_the_synthetic_backend_needs_no_model(same_people: Check) -> None:

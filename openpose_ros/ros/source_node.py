@@ -27,8 +27,8 @@ from openpose_ros.ros.parameters import Parameters
 
 CAMERA = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 PHOTOS_PER_SECOND = 1.0
-LAST_WORDS = 2.0
-"""Seconds in which the last image may still reach its subscribers."""
+LAST_WORDS = 5.0
+"""Seconds after which the node ends even if a subscriber has not confirmed the last image."""
 
 
 class SourceNode(Node):

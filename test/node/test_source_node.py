@@ -18,9 +18,15 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
+from openpose_ros.ros import source_node
 from openpose_ros.ros.images import to_bgr
 from openpose_ros.ros.program import StartError
 from openpose_ros.ros.source_node import SourceNode, camera_info, scaled
+
+
+@pytest.fixture(autouse=True)
+def _short_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_node, "LAST_WORDS", 0.3)
 
 
 @pytest.fixture
