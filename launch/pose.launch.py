@@ -40,7 +40,11 @@ def start(context: LaunchContext) -> list[Node]:
     """The nodes, once the arguments are known."""
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     config = Path(get_package_share_directory("openpose_ros")) / "config"
-    overrides = {name: ParameterValue(given[name], value_type=kind) for name, kind in PARAMETERS.items() if given[name]}
+    overrides = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in PARAMETERS.items()
+        if given[name]
+    }
     level = given["log_level"]
     pose_node = Node(
         package="openpose_ros",

@@ -107,14 +107,26 @@ def test_empty_arguments_set_nothing(described: Any) -> None:
     assert PoseNodeOptions().model == ""
 
 
-def test_it_launches_a_node_that_ends_with_it(described: Any) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"backend": "synthetic"},
+        {"backend": "synthetic", "image": "/front/image", "namespace": "robot", "use_sim_time": "true", "log_level": "warn"},
+    ],
+    ids=["few", "many"],
+)
+def test_it_launches_a_node_that_ends_with_it(
+    described: Any, arguments: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
     from launch import LaunchDescription, LaunchService
     from launch.actions import IncludeLaunchDescription, Shutdown, TimerAction
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-    included = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(str(FILE)), launch_arguments={"backend": "synthetic"}.items()
-    )
+    source = PythonLaunchDescriptionSource(str(FILE))
+    included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
     service = LaunchService()
-    service.include_launch_description(LaunchDescription([included, TimerAction(period=5.0, actions=[Shutdown()])]))
+    service.include_launch_description(LaunchDescription([included, TimerAction(period=4.0, actions=[Shutdown()])]))
     assert service.run() == 0
+    said = "".join(capfd.readouterr())
+    assert "process has finished cleanly" in said
+    assert "[FATAL]" not in said
