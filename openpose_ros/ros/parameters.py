@@ -63,6 +63,7 @@ class Parameters:
             if not result.successful:
                 raise ValueError(result.reason)
             self._chosen.discard(name)
+            self._changed()
 
     def _declare(self, option: Option) -> None:
         # Once without a type, to see what was given in whatever type; then for good.
@@ -89,9 +90,10 @@ class Parameters:
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._chosen.update(ours)
-        if ours and not hasattr(self._node, "add_post_set_parameters_callback"):
+        executor = self._node.executor
+        if ours and executor and not hasattr(self._node, "add_post_set_parameters_callback"):
             # The values are stored when this returns; the executor comes to its tasks after that.
-            self._node.executor.create_task(self._changed)
+            executor.create_task(self._changed)
         return SetParametersResult(successful=True)
 
 

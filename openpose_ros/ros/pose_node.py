@@ -143,11 +143,6 @@ class PoseNode(LifecycleNode):
         for name in FROM_CARD:
             self._options.set_default(name, getattr(estimator.card, name))
         self._outputs = Outputs(self, estimator.skeleton, self._look_around)
-        backend = estimator.backend
-        self.get_logger().info(
-            f"model {estimator.card.name}, backend {backend.name} on {backend.device} in {backend.precision}, "
-            f"input {estimator.inputs.input_size}, people from score {estimator.decode.min_person_score:.2f}"
-        )
 
     def _unload(self) -> None:
         if self._outputs is not None:
@@ -170,7 +165,13 @@ class PoseNode(LifecycleNode):
         self._reported = (time.monotonic(), Tally())
         self._timer = self.create_timer(LOOK_AROUND, self._look_around, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._outputs.describe()
-        self.get_logger().info(f"images from {camera.topic}, while somebody listens to {self._outputs.names}")
+        backend = self._estimator.backend
+        self.get_logger().info(
+            f"model {self._estimator.card.name}, backend {backend.name} on {backend.device} in {backend.precision}, "
+            f"input {self._estimator.inputs.input_size}, people from score "
+            f"{self._estimator.decode.min_person_score:.2f}; images from {camera.topic}, while somebody listens to "
+            f"{self._outputs.names}"
+        )
         self._look_around()
 
     def _close_camera(self) -> None:

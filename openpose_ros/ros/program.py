@@ -67,7 +67,11 @@ def run(interface: Interface, create: Callable[[], Program], argv: list[str] | N
         0 after a clean end, 1 if the node could not start, 2 after wrong arguments.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    own = remove_ros_args(arguments)
+    try:
+        own = remove_ros_args(arguments)
+    except RuntimeError as error:
+        print(f"{interface.name}: the ROS arguments cannot be read: {error}", file=sys.stderr)
+        return 2
     if "--help" in own or "-h" in own:
         print(usage(interface))
         return 0

@@ -198,7 +198,11 @@ class Graph:
             camera.publish(message)
 
     def _matched(self, camera: Any) -> bool:
+        import rclpy.subscription
+
         topic = camera.topic_name
+        if not hasattr(rclpy.subscription.Subscription, "get_publisher_count"):  # Humble
+            return bool(camera.get_subscription_count() == 1)
         cameras = sum(publisher.topic_name == topic for publisher in self.node.publishers)
         try:
             heard = [s.get_publisher_count() for s in list(self._node.subscriptions) if s.topic_name == topic]

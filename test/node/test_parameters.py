@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
+import rclpy
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
@@ -177,6 +178,19 @@ def test_parameters_are_applied_without_callbacks_after_setting(graph: Any, load
     ((successful, why),) = put(graph, input_size="tiny")
     assert not successful
     assert "expected a short side" in why
+
+
+def test_person_score_is_the_card_s_before_any_executor_spins(loader: Any) -> None:
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    node = HumblePoseNode(load=loader, context=context)
+    try:
+        node.start()
+        assert loader.estimators[0].decode.min_person_score == 0.25
+    finally:
+        node.stop()
+        node.destroy_node()
+        context.try_shutdown()
 
 
 def test_parameter_file_of_the_package_is_accepted_whole(graph: Any, loader: Any) -> None:
