@@ -5,22 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import cv2
-from tqdm import tqdm
-
-from openpose_ros.card import Card
-from openpose_ros.commands.evaluate import run
-from openpose_ros.estimator import Estimator
-from openpose_ros.evaluation.calibrate import fit_person_score, heat_offset, joint_threshold
-from openpose_ros.evaluation.coco import AnnotatedPhotos, DatasetError
-from openpose_ros.evaluation.reliability import ghost_threshold
+from openpose_ros.evaluation.calibrate_card import GHOSTS, calibrate_card
+from openpose_ros.evaluation.coco import AnnotatedPhotos
 from openpose_ros.evaluation.shape import annotated_people, fit_shape, save_shape
-from openpose_ros.options import InputOptions
-from openpose_ros.people import People
-from openpose_ros.preprocess import plan
 from openpose_ros.skeleton import load_skeleton
 from openpose_ros.weights.catalogue import find_card
 
@@ -39,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _card(arguments: argparse.Namespace) -> None:
     path = find_card(arguments.model).with_suffix(".yaml")
     photos = AnnotatedPhotos(arguments.annotations, arguments.images)
-    empty = sorted(file for file in arguments.empty.glob("*") if cv2.haveImageReader(str(file)))
-    if not empty:
-        raise DatasetError(f"there are no photos in {arguments.empty}")
-    card = _calibrated(path, photos, empty, arguments)
+    card = calibrate_card(
+        path, photos, arguments.empty, ghosts=arguments.ghosts, short_side=arguments.short_side,
+        backend=arguments.backend,
+    )  # fmt: skip
     print(f"heat_offset       {card.heat_offset[0]:.3f}, {card.heat_offset[1]:.3f} cells")
     print(f"person_score      {card.person_score}")
     print(f"min_joint_score   {card.min_joint_score:.3f}")
@@ -55,65 +44,6 @@ def _shape(arguments: argparse.Namespace) -> None:
     people = annotated_people(arguments.annotations, skeleton)
     save_shape(fit_shape(people, skeleton), arguments.output)
     print(f"the shape of {skeleton.name}, learned from {len(people)} people, is in {arguments.output}")
-
-
-def _calibrated(path: Path, photos: AnnotatedPhotos, empty: Sequence[Path], arguments: argparse.Namespace) -> Card:
-    """The card with everything learned, saved over the old one at the very end; each step uses what the last found."""
-    card = replace(
-        Card.load(path), heat_offset=(0.0, 0.0), person_score=None, min_person_score=0.0, min_joint_score=0.0
-    )
-    draft = path.with_name(f".{path.stem}.draft.yaml")
-    score, final = draft.with_suffix(".safetensors"), path.with_suffix(".person_score.safetensors")
-    try:
-        card = _learned(card, draft, score, photos, empty, arguments)
-        score.replace(final)
-        card = replace(card, person_score=final, path=path)
-        card.save(draft)
-        draft.replace(path)
-    finally:
-        for left in (draft, score):
-            left.unlink(missing_ok=True)
-    return card
-
-
-def _learned(
-    card: Card,
-    draft: Path,
-    score: Path,
-    photos: AnnotatedPhotos,
-    empty: Sequence[Path],
-    arguments: argparse.Namespace,
-) -> Card:
-    """The card with everything learned; its draft and its score lie in the card's folder meanwhile."""
-    annotations = [photo.people for photo in photos]
-    inputs = InputOptions(input_size=str(arguments.short_side))
-
-    def estimator() -> Estimator:
-        card.save(draft)
-        return Estimator.load(draft, backend=arguments.backend, precision="float32", inputs=inputs)
-
-    first = estimator()
-    found = run(first, photos).people
-    grids = [plan(people.image_size, inputs, card.stride) for people in found]
-    across, down = heat_offset(found, annotations, grids)
-    card = replace(card, heat_offset=(round(across, 3), round(down, 3)))
-    first.close()
-
-    second = estimator()
-    found = run(second, photos).people
-    fit_person_score(found, annotations, card.skeleton).save(score)
-    card = replace(card, person_score=score, min_joint_score=round(joint_threshold(found, annotations), 3))
-    second.close()
-
-    third = estimator()
-    nobody: list[People] = []
-    for file in tqdm(empty, unit="photo", disable=not sys.stderr.isatty()):
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DatasetError(f"the photo {file} is unreadable")
-        nobody.append(third(image.astype("uint8", copy=False)))
-    third.close()
-    return replace(card, min_person_score=round(ghost_threshold(nobody, arguments.ghosts) + 5e-4, 3))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--images", required=True, type=Path, help="folder of the photos it names")
     card.add_argument("--empty", required=True, type=Path, help="folder of photos without any person")
     card.add_argument(
-        "--ghosts", type=float, default=0.1, help="people that a photo without people may show on average (0.1)"
+        "--ghosts", type=float, default=GHOSTS, help="people that a photo without people may show on average (0.1)"
     )
     card.add_argument("--short-side", type=int, default=368, help="short side of the network's input (368)")
     card.add_argument("--backend", default="auto", help="what runs the network (auto)")

@@ -7,12 +7,51 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from openpose_ros.evaluation.coco import best_oks, oks
+from openpose_ros.evaluation.coco import best_oks, is_judged, oks
 from openpose_ros.people import People
 
 MATCH = 0.5
 """OKS from which a person found is the person annotated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Who is who in one photo.
+
+    Attributes:
+        wanted: W annotated people with keypoints.
+        found: (W,) index of the person found for each, -1 for those who were missed.
+        fit: (W,) OKS of the two, 0 for those who were missed.
+        ghosts: indices of the people found who are nobody.
+    """
+
+    wanted: list[dict[str, Any]]
+    found: npt.NDArray[np.int64]
+    fit: npt.NDArray[np.float64]
+    ghosts: list[int]
+
+
+def match(people: People, annotations: Iterable[dict[str, Any]]) -> Match:
+    """Greedy matching, the best-scored person first, each annotated person once, at OKS 0.5.
+
+    People inside crowds or on people without keypoints count neither way, as in COCO's evaluation.
+    """
+    everybody = list(annotations)
+    wanted = [person for person in everybody if is_judged(person)]
+    similar = np.array([oks(people, person) for person in wanted]).reshape(len(wanted), len(people))
+    _, excused = best_oks(people, everybody)
+    found, fit = np.full(len(wanted), -1), np.zeros(len(wanted))
+    ghosts = []
+    for person in range(len(people)):
+        free = np.where(found < 0, similar[:, person], 0.0)
+        best = int(free.argmax()) if len(free) else -1
+        if best >= 0 and free[best] >= MATCH:
+            found[best], fit[best] = person, free[best]
+        elif not excused[person]:
+            ghosts.append(person)
+    return Match(wanted, found, fit, ghosts)
 
 
 @dataclass(frozen=True)
@@ -26,28 +65,35 @@ class Reliability:
 def reliability(
     found: Sequence[People], annotations: Sequence[Iterable[dict[str, Any]]], min_person_score: float
 ) -> Reliability:
-    """Greedy matching, the best-scored person first, each annotated person once, at OKS 0.5.
-
-    People inside crowds or on people without keypoints count neither way, as in COCO's evaluation.
-    """
+    """Of the people with at least that score, matched by :func:`match`."""
     right = wrong = wanted = 0
     for people, everybody in zip(found, annotations, strict=True):
-        here = people[people.person_score >= min_person_score]
-        everybody = list(everybody)
-        labelled = [person for person in everybody if not person["iscrowd"] and person["num_keypoints"]]
-        wanted += len(labelled)
-        similar = np.array([oks(here, person) for person in labelled]).reshape(len(labelled), len(here))
-        free = np.ones(len(labelled), np.bool_)
-        _, excused = best_oks(here, everybody)
-        for person in range(len(here)):
-            fit = np.where(free, similar[:, person], 0.0)
-            best = int(fit.argmax()) if len(fit) else -1
-            if best >= 0 and fit[best] >= MATCH:
-                free[best] = False
-                right += 1
-            elif not excused[person]:
-                wrong += 1
+        matched = match(people[people.person_score >= min_person_score], everybody)
+        wanted += len(matched.wanted)
+        right += int((matched.found >= 0).sum())
+        wrong += len(matched.ghosts)
     return Reliability(right / max(1, right + wrong), right / max(1, wanted))
+
+
+@dataclass(frozen=True)
+class Ghosts:
+    """People found in photos without anybody.
+
+    Attributes:
+        photos: how many photos.
+        people: how many people were found in all of them.
+        haunted: in how many photos there was at least one.
+    """
+
+    photos: int
+    people: int
+    haunted: int
+
+
+def ghosts(found: Sequence[People], min_person_score: float) -> Ghosts:
+    """Count the people of at least that score, in photos that show nobody."""
+    counts = [int((people.person_score >= min_person_score).sum()) for people in found]
+    return Ghosts(len(counts), sum(counts), sum(count > 0 for count in counts))
 
 
 def ghost_threshold(found: Sequence[People], ghosts_per_photo: float) -> float:

@@ -167,6 +167,72 @@ def test_only_the_chosen_photos_are_measured(coco_folder: Write) -> None:
     assert some.measure([everybody(SIZES[0]), everybody(SIZES[3])])["AR"] == pytest.approx(100.0)
 
 
+def test_a_split_keeps_its_photos_only(coco_folder: Write) -> None:
+    annotations, folder = coco_folder([(size, everybody(size)) for size in SIZES])
+    some = AnnotatedPhotos(annotations, folder, only={2, 4})
+    assert [photo.id for photo in some] == [2, 4]
+    assert some.measure([everybody(SIZES[1]), everybody(SIZES[3])])["AR"] == pytest.approx(100.0)
+    assert [photo.id for photo in AnnotatedPhotos(annotations, folder, limit=1, only={2, 4})] == [2]
+
+
+def test_a_split_of_which_photos_are_missing_is_refused(coco_folder: Write) -> None:
+    with pytest.raises(DatasetError, match="lacks 2 of the 3 photos of the split, such as the one with the id 17"):
+        AnnotatedPhotos(*coco_folder([(size, everybody(size)) for size in SIZES]), only={1, 17, 18})
+
+
+def test_people_written_as_results_measure_the_same_when_read_again(photos: AnnotatedPhotos, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    found = []
+    for size in SIZES:
+        xy = everybody(size).xy + random.normal(0, 12, (3, 18, 2))
+        xy[0, 3] = np.nan
+        found.append(People.from_arrays(COCO_18, xy, size, person_score=[0.9, 0.5, 0.5]))
+    found[2] = nobody(SIZES[2])
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps(photos.results(found)))
+    again = photos.read_results(path)
+    assert [len(people) for people in again] == [3, 3, 0, 3]
+    assert photos.measure(again) == photos.measure(found)
+    assert 10.0 < photos.measure(found)["AP"] < 95.0
+    assert photos.results(again)[0]["keypoints"][::3] == photos.results(found)[0]["keypoints"][::3]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "not readable: No such file"),
+        ("{", "not a file of COCO keypoint results"),
+        ('{"a": 1}', "not a file of COCO keypoint results"),
+        ("[3]", "not a file of COCO keypoint results"),
+        ('[{"image_id": 1, "score": 1, "keypoints": [1, 2]}]', "not a file of COCO keypoint results"),
+        ('[{"image_id": 77, "score": 1, "keypoints": []}]', "holds nobody in the photos that are evaluated"),
+        ("[]", "holds nobody in the photos that are evaluated"),
+    ],
+)
+def test_results_that_are_of_no_use_are_named(
+    photos: AnnotatedPhotos, tmp_path: Path, content: str | None, told: str
+) -> None:
+    path = tmp_path / "people.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DatasetError, match=told) as caught:
+        photos.read_results(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_skeleton_without_a_face_has_no_face_in_another_joint_s_place(photos: AnnotatedPhotos) -> None:
+    """Joints that a skeleton lacks lie at 0, 0 for COCO, as its own code has them."""
+    size = SIZES[0]
+    people = People.from_arrays(MPI_15, group(*size, MPI_15), size)
+    row = [*people.to_coco(1)[0]["keypoints"]]
+    person = photos.photos[0].people[0]
+    wanted = {**person, "keypoints": [*row[:15], *person["keypoints"][15:]]}
+    places = np.reshape(row, (17, 3))[:5, :2]
+    assert not places.any()
+    in_place = {**wanted, "keypoints": [*([0.0, 0.0, 2.0] * 5), *person["keypoints"][15:]]}
+    assert oks(people, in_place).max() == pytest.approx(1.0, abs=1e-6)
+
+
 def test_photos_are_read_as_they_are_stored(photos: AnnotatedPhotos) -> None:
     for photo, size in zip(photos, SIZES, strict=True):
         image = photo.read()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 pytest.importorskip("pycocotools")
 
 from openpose_ros.backends.synthetic import group
-from openpose_ros.evaluation.reliability import ghost_threshold, reliability
+from openpose_ros.evaluation.reliability import Ghosts, ghost_threshold, ghosts, match, reliability
 from openpose_ros.people import People
 from openpose_ros.skeleton import COCO_17
 
@@ -107,3 +107,19 @@ def test_the_ghost_threshold_is_the_lowest_that_keeps_the_promise(scores: list[l
     if threshold > 0:
         lower = np.nextafter(np.float32(threshold), np.float32(0))
         assert (flat >= lower).sum() > allowed * len(found)
+
+
+def test_who_is_who_is_told() -> None:
+    found = people(2, 0, 0, scores=(0.9, 0.8, 0.7))
+    matched = match(found, EVERYBODY)
+    assert matched.found.tolist() == [1, -1, 0]
+    assert matched.fit.tolist() == pytest.approx([1.0, 0.0, 1.0], abs=1e-6)
+    assert matched.ghosts == [2]
+    assert [person["area"] for person in matched.wanted] == [person["area"] for person in EVERYBODY]
+
+
+def test_people_in_photos_without_anybody_are_counted_from_their_score_on() -> None:
+    found = [people(0, 1, scores=(0.9, 0.2)), people(), people(2, scores=(0.5,))]
+    assert ghosts(found, 0.5) == Ghosts(photos=3, people=2, haunted=2)
+    assert ghosts(found, 0.0) == Ghosts(photos=3, people=3, haunted=2)
+    assert ghosts(found, 0.95) == Ghosts(photos=3, people=0, haunted=0)
