@@ -6,6 +6,11 @@ from collections import OrderedDict
 
 from torch import nn
 
+EPSILON = 1e-3
+"""What every batch normalisation here adds to the variance, as MobileNet's and EfficientNet's authors do."""
+
+Activation = type[nn.ReLU] | type[nn.ReLU6] | type[nn.ELU]
+
 
 class Convolution(nn.Sequential):
     """``conv``, then ``norm`` where it is asked for, then ``activation``. Keeps the size, but for the stride.
@@ -24,7 +29,7 @@ class Convolution(nn.Sequential):
         dilation: int = 1,
         groups: int = 1,
         norm: bool = False,
-        activation: type[nn.ReLU] | type[nn.ELU] | None = nn.ReLU,
+        activation: Activation | None = nn.ReLU,
     ) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         padding = dilation * (kernel // 2)
@@ -32,14 +37,17 @@ class Convolution(nn.Sequential):
             inputs, outputs, kernel, stride, padding, dilation=dilation, groups=groups, bias=not norm
         )
         if norm:
-            layers["norm"] = nn.BatchNorm2d(outputs, eps=1e-3)
+            layers["norm"] = nn.BatchNorm2d(outputs, eps=EPSILON)
         if activation is not None:
             layers["activation"] = activation(inplace=True)
         super().__init__(layers)
 
 
 class SeparableConvolution(nn.Sequential):
-    """``depthwise`` 3x3, then ``pointwise`` 1x1, each with its activation (MobileNet, arXiv 1704.04861, 3.1)."""
+    """``depthwise`` 3x3, then ``pointwise`` 1x1, each with its activation (MobileNet, arXiv 1704.04861, 3.1).
+
+    Without ``between`` nothing is done between the two, neither normalised nor activated, as in TensorFlow's layer.
+    """
 
     def __init__(
         self,
@@ -49,11 +57,18 @@ class SeparableConvolution(nn.Sequential):
         stride: int = 1,
         dilation: int = 1,
         norm: bool = False,
-        activation: type[nn.ReLU] | type[nn.ELU] = nn.ReLU,
+        activation: Activation = nn.ReLU,
+        between: bool = True,
     ) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         layers["depthwise"] = Convolution(
-            inputs, inputs, stride=stride, dilation=dilation, groups=inputs, norm=norm, activation=activation
+            inputs,
+            inputs,
+            stride=stride,
+            dilation=dilation,
+            groups=inputs,
+            norm=norm and between,
+            activation=activation if between else None,
         )
         layers["pointwise"] = Convolution(inputs, outputs, 1, norm=norm, activation=activation)
         super().__init__(layers)

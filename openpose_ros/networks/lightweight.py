@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from openpose_ros.networks.efficientnet_lite import EfficientNetLite0
 from openpose_ros.networks.mobilenet import MobileNetV1
+from openpose_ros.networks.mobilenet_thin import MobileNetThin
 from openpose_ros.networks.stages import Answer, InitialStage, Narrow, RefinementStage
 
-BACKBONES = {"mobilenet_v1": MobileNetV1}
+BACKBONES: dict[str, type[MobileNetV1] | type[MobileNetThin] | type[EfficientNetLite0]] = {
+    "mobilenet_v1": MobileNetV1,
+    "mobilenet_thin": MobileNetThin,
+    "efficientnet_lite0": EfficientNetLite0,
+}
 """Backbones by name. Each is built with ``batch_norm`` and says its ``channels`` and ``stride``."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from openpose_ros.weights import WeightsError, frozen_graph
@@ -49,3 +50,38 @@ def test_the_published_graph_is_read_and_not_a_byte_may_lack(shared: Path, tmp_p
     (tmp_path / "a.pb").write_bytes(source.read_bytes()[:-1])
     with pytest.raises(WeightsError, match="cut short"):
         frozen_graph.read(tmp_path / "a.pb")
+
+
+def table(shape: list[int], numbers: bytes, kind: int = 1) -> bytes:
+    """An attribute ``value`` that holds a tensor."""
+    sides = b"".join(field(2, b"\x08" + bytes([side])) for side in shape)
+    tensor = b"\x08" + bytes([kind]) + field(2, sides) + field(4, numbers)
+    return field(5, field(1, b"value") + field(2, field(8, tensor)))
+
+
+def const(name: str, value: bytes) -> bytes:
+    return field(1, field(1, name.encode()) + field(2, b"Const") + value)
+
+
+def test_tables_of_numbers_are_read_by_name(tmp_path: Path) -> None:
+    numbers = np.arange(6, dtype="<f4")
+    whole = const("a", table([2, 3], numbers.tobytes())) + const("axis", table([1], b"\3\0\0\0", kind=3))
+    (tmp_path / "a.pb").write_bytes(GRAPH + whole)
+    tables = frozen_graph.constants(tmp_path / "a.pb")
+    assert list(tables) == ["a"]
+    np.testing.assert_array_equal(tables["a"], numbers.reshape(2, 3))
+
+
+def test_a_table_that_is_not_of_its_shape_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.pb").write_bytes(const("weights", table([2, 2], bytes(12))))
+    with pytest.raises(WeightsError, match="the numbers of weights cannot be read"):
+        frozen_graph.constants(tmp_path / "a.pb")
+
+
+def test_a_graph_without_the_trunk_is_no_start(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from openpose_ros.weights import mobilenet_thin
+
+    (tmp_path / "a.pb").write_bytes(GRAPH)
+    with pytest.raises(WeightsError, match="not the graph of mobilenet_thin: it has no table .*Conv2d_0/weights"):
+        mobilenet_thin.read(tmp_path / "a.pb")
