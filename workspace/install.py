@@ -45,8 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_machine(options.ros)
         try:
             make_venv(base, options.ros)
-            install_beside_ros() if options.ros else install_lock()
-            install_pytorch(options.torch_index)
+            if options.ros:
+                subprocess.run([*PIP, "install", "-qq", "--upgrade", "pip>=24"], check=True)
+                # First, because Lightning would bring the one with CUDA.
+                install_pytorch(options.torch_index)
+                install_beside_ros()
+            else:
+                install_lock()
+                install_pytorch(options.torch_index)
         except subprocess.CalledProcessError:
             sys.exit("pip could not install everything; its words stand above. make setup goes on from here.")
         except KeyboardInterrupt:
@@ -94,7 +100,6 @@ def install_beside_ros() -> None:
     """Only what the sourced ROS and the system lack. NumPy stays as it is: ROS's messages are compiled against it."""
     print("Installing what the sourced ROS 2 lacks.", flush=True)
     python = PIP[0]
-    subprocess.run([*PIP, "install", "-qq", "--upgrade", "pip>=24"], check=True)
     wanted = output(python, "-m", "workspace.requirements").splitlines()
     keep = VENV / "keep.txt"
     keep.write_text(output(python, "-c", "import numpy; print('numpy==' + numpy.__version__)"))

@@ -24,9 +24,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         package, lock = Path(folder, "package.in"), Path(folder, "lock.txt")
         package.write_text("\n".join(declared()))
+        # Lightning asks for PyTorch, which is kept out of the lock (torch.in).
+        without = Path(folder, "without.in")
+        without.write_text("torch ; sys_platform == 'none'\n")
         uv = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-python-downloads"]
+        keep_out = ["--override", str(without), "--no-emit-package", "torch"]
         form = ["--universal", "--python-version", "3.10", "--no-header", "--no-annotate", "--no-emit-index-url"]
-        subprocess.run([*uv, *form, "--output-file", str(lock), str(package), *sources], check=True)
+        subprocess.run([*uv, *keep_out, *form, "--output-file", str(lock), str(package), *sources], check=True)
         (WORKSPACE / "lock.txt").write_text(HEADER + lock.read_text())
     return 0
 
