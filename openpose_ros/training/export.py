@@ -1,0 +1,61 @@
+"""A trained network as others use it: half-precision weights without batch normalisation, and their card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openpose_ros.card import Card, file_digest
+from openpose_ros.networks import build
+from openpose_ros.training.average_weights import RunningMean
+from openpose_ros.training.config import RunConfig
+from openpose_ros.weights.fold import folded
+from openpose_ros.weights.store import save_tensors
+
+FOLDER = "model"
+
+
+def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about: Mapping[str, Any]) -> Path:
+    """Write ``<name>.safetensors`` (float16) and its card ``<name>.yaml``.
+
+    Args:
+        config: of the run.
+        checkpoint: as :func:`~openpose_ros.training.checkpoints.read` gives it; the running mean is taken if there
+            is one.
+        folder: where to; made if need be.
+        about: ``accuracy``, ``source``, ``licence`` and ``notes`` of the card, as far as known.
+
+    Returns:
+        The card's path.
+    """
+    card = Card.load(config.card)
+    network = build(card)
+    network.load_state_dict(network_state(checkpoint))
+    weights, settings = folded(network, card)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{config.name}.safetensors"
+    halves = {name: tensor.to(torch.float16).contiguous().numpy() for name, tensor in weights.items()}
+    save_tensors(halves, path, {"format": "pt", "trained_by": "openpose_ros"})
+    texts = {"source": f"trained by openpose_ros for {checkpoint['global_step']} steps", **about}
+    written = replace(
+        card, name=config.name, network=settings, weights=path, sha256=file_digest(path), person_score=None,
+        min_person_score=0.0, min_joint_score=0.0, path=None, **texts,
+    )  # fmt: skip
+    place = path.with_suffix(".yaml")
+    written.save(place)
+    return place
+
+
+def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The network's weights in a checkpoint, or their running mean if it was kept."""
+    state = {
+        name.removeprefix("network."): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith("network.")
+    }
+    means = [kept["mean"] for name, kept in checkpoint["callbacks"].items() if name.startswith(RunningMean.__name__)]
+    return {**state, **(means[0] if means else {})}
