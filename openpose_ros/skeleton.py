@@ -15,6 +15,9 @@ from typing import Any
 
 import yaml
 
+MIDDLES = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
+"""Joints that nobody annotates: the middle of two others, as CMU and lightweight OpenPose have it."""
+
 
 @dataclass(frozen=True)
 class Skeleton:

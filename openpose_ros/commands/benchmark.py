@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.command = "python -m openpose_ros benchmark " + shlex.join(given)
     try:
         arguments.run(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
     return 0

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return _prepare(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"prepare: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

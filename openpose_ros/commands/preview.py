@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         _preview(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"preview: {error}", file=sys.stderr)
         return 1
     return 0

@@ -25,9 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the executable; the exit code is 0 when all went well, 128 + the signal when one ended it."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
-    from openpose_ros.training.config import ConfigError, load, show
-
     try:
+        from openpose_ros.training.config import load, show
+
         words = [*arguments.settings, *([f"overfit={arguments.overfit}"] if arguments.overfit else [])]
         config = load(arguments.config, words)
         if arguments.show:
@@ -43,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(run.exported(config, arguments.export))
             return 0
         outcome = run.train(config)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"train: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return 2 if type(error).__name__ == "ConfigError" else 1
     except RuntimeError as error:
         if type(error).__name__ != "NotFiniteError":
             raise

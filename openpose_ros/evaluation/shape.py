@@ -10,7 +10,7 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from openpose_ros.decode.complete import Shape
-from openpose_ros.skeleton import COCO_17, Skeleton
+from openpose_ros.skeleton import COCO_17, MIDDLES, Skeleton
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,12 +29,11 @@ def annotated_people(path: Path, skeleton: Skeleton) -> Floats:
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a COCO person_keypoints file: {error!r}") from None
     places = np.where(rows[..., 2:] > 0, rows[..., :2], np.nan)
-    between = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
-    unknown = [joint for joint in skeleton.joints if joint not in COCO_17.joints and joint not in between]
+    unknown = [joint for joint in skeleton.joints if joint not in COCO_17.joints and joint not in MIDDLES]
     if unknown:
         raise ValueError(f"COCO annotates no {', no '.join(unknown)}, which {skeleton.name} has")
     joints = [
-        places[:, [COCO_17.joint(name) for name in between.get(joint, (joint,))]].mean(1) for joint in skeleton.joints
+        places[:, [COCO_17.joint(name) for name in MIDDLES.get(joint, (joint,))]].mean(1) for joint in skeleton.joints
     ]
     people = np.stack(joints, 1)
     return np.compress(np.isfinite(people).all((1, 2)), people, axis=0)

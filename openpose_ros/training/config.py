@@ -306,7 +306,10 @@ def load(files: Sequence[str | Path], words: Sequence[str] = ()) -> RunConfig:
     absent = sorted(OmegaConf.missing_keys(merged))
     if absent:
         raise ConfigError(f"missing: {', '.join(absent)}; give a file with -c FILE or {absent[0]}=...")
-    config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    try:
+        config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise ConfigError(_first_line(error)) from None
     return config
 
 

@@ -31,7 +31,7 @@ from openpose_ros.training.checkpoints import (
     read,
 )
 from openpose_ros.training.config import ConfigError, RunConfig, load, save
-from openpose_ros.training.data import Crops, TrainingLoader, loader
+from openpose_ros.training.data import Crops, TrainingLoader, loader, show
 from openpose_ros.training.export import FOLDER, export
 from openpose_ros.training.journal import Journal
 from openpose_ros.training.memory import keep_memory
@@ -155,6 +155,8 @@ class CropData(pl.LightningDataModule):
             position=lambda: self.module.batches_seen,
         )
         self.module.crops_of_a_pass = sum(map(len, crops.crops.entries))
+        if self.trainer.is_global_zero:
+            _log.info("%s", show(crops.crops.reports))
         return crops
 
     def val_dataloader(self) -> Any:

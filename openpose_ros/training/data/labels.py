@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from openpose_ros.skeleton import Skeleton
+from openpose_ros.skeleton import MIDDLES, Skeleton
 from openpose_ros.training.config import ConfigError
 from openpose_ros.training.data.record import Record
 from openpose_ros.training.data.regions import Region, box_region, coco_region
@@ -19,9 +19,6 @@ from openpose_ros.training.data.report import Report
 from openpose_ros.training.data.sample import Sample
 
 Doubles = npt.NDArray[np.float64]
-
-BETWEEN = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
-"""Joints that are the middle of two others where nobody annotates them, as CMU and lightweight OpenPose have it."""
 
 AREA_OF_BOX = 0.53
 """How much of its box a person fills, on average of COCO's; for annotations without areas."""
@@ -184,7 +181,7 @@ def joint_order(skeleton: Skeleton, names: tuple[str, ...]) -> tuple[npt.NDArray
     order = np.zeros((len(skeleton.joints), 2), np.int64)
     known = np.zeros(len(skeleton.joints), np.bool_)
     for joint, name in enumerate(skeleton.joints):
-        pair = (name, name) if name in names else BETWEEN.get(name, ("", ""))
+        pair = (name, name) if name in names else MIDDLES.get(name, ("", ""))
         if pair[0] in names and pair[1] in names:
             order[joint] = names.index(pair[0]), names.index(pair[1])
             known[joint] = True
