@@ -21,6 +21,7 @@ from openpose_ros.people import People
 from openpose_ros.preprocess import Image, check_image, plan, prepare
 from openpose_ros.skeleton import Skeleton
 from openpose_ros.weights.catalogue import find_card
+from openpose_ros.weights.default import default_model
 
 
 class Job:
@@ -72,7 +73,7 @@ class Estimator:
     @classmethod
     def load(
         cls,
-        model: str | Path,
+        model: str | Path = "",
         backend: str = "auto",
         device: str = "auto",
         *,
@@ -84,8 +85,8 @@ class Estimator:
         """Card -> network and decoder.
 
         Args:
-            model: path of a card or of a weight file beside its card, or the name of a bundled card; may be empty
-                for the synthetic backend.
+            model: path of a card or of a weight file beside its card, or the name of an installed model; empty takes
+                the bundled one, and none with the synthetic backend.
             backend, device, precision, threads: see :class:`~openpose_ros.options.BackendOptions`.
 
         Raises:
@@ -95,7 +96,10 @@ class Estimator:
         options = BackendOptions.from_mapping(
             {"backend": backend, "device": device, "precision": precision, "threads": threads}
         )
-        card = synthetic_card() if backend == "synthetic" and not str(model) else Card.load(find_card(model))
+        if backend == "synthetic" and not str(model):
+            card = synthetic_card()
+        else:
+            card = Card.load(find_card(model) if str(model) else default_model())
         estimator = cls(choose(card, options), inputs, decode)
         # The first frame must not pay for the compilation of the decoder's loops.
         estimator(np.zeros((64, 64, 3), np.uint8))

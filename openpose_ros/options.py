@@ -247,8 +247,8 @@ class PoseNodeOptions(OptionSet):
 
     model: str = option(
         "",
-        "name of an installed model, or path of a card (.yaml) or of a weight file beside its card; may stay empty "
-        "with the synthetic backend",
+        "name of an installed model, or path of a card (.yaml) or of a weight file beside its card; empty takes the "
+        "bundled network",
     )
     autostart: bool = option(
         True, "configure and activate at the start; false waits for a lifecycle manager to ask for it"

@@ -13,7 +13,7 @@ import pytest
 
 from openpose_ros.backends import BackendError, SyntheticBackend, synthetic_card
 from openpose_ros.backends.synthetic import group
-from openpose_ros.card import CardError
+from openpose_ros.card import Card, CardError
 from openpose_ros.decode import evidence
 from openpose_ros.estimator import Estimator
 from openpose_ros.fields import Fields
@@ -339,7 +339,6 @@ def test_the_synthetic_backend_shows_people_of_a_given_card_s_skeleton(tmp_path:
 @pytest.mark.parametrize(
     ("model", "backend", "error", "told"),
     [
-        ("", "auto", CardError, "no model ''"),
         ("no-such-model", "auto", CardError, "no model 'no-such-model'"),
         ("nowhere/card.yaml", "torch", CardError, "no model card at nowhere/card.yaml"),
         ("", "caffe", ValueError, "backend is 'caffe'; expected one of auto, "),
@@ -351,6 +350,13 @@ def test_what_cannot_be_loaded_is_refused_in_a_sentence(
     with pytest.raises(error, match=told) as caught:
         Estimator.load(model, backend=backend)
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_name_the_best_network_there_is_runs(random_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openpose_ros.estimator.default_model", lambda: random_card.path)
+    estimator = Estimator.load(backend="torch", precision="float32")
+    assert estimator.card == random_card
+    estimator.close()
 
 
 def test_a_device_that_is_not_there_is_refused(random_card: object) -> None:

@@ -41,13 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     from openpose_ros.media import MediaError, frames
     from openpose_ros.prediction import Window, WindowError, predict
     from openpose_ros.results import ResultError
-    from openpose_ros.weights.default import default_model
 
     try:
         window = Window() if arguments.show else None
         with frames(arguments.source, arguments.limit) as source, _results(arguments, source) as results:
-            model = arguments.model or ("" if backend.backend == "synthetic" else default_model())
-            estimator = Estimator.load(model, **asdict(backend), inputs=inputs, decode=decode)
+            estimator = Estimator.load(arguments.model, **asdict(backend), inputs=inputs, decode=decode)
             left = {name: value for name, value in estimator.card.thresholds().items() if vars(arguments)[name] is None}
             estimator.decode = DecodeOptions.from_mapping({**asdict(decode), **left})
             try:

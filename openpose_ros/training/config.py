@@ -260,6 +260,9 @@ class RunConfig:
     """Largest norm of the gradient; 0: any."""
     ema: float = 0.0
     """Decay of the running mean of the weights, which is then validated and exported; 0: none."""
+    blend: float = 1.0
+    """Share of what was learned in the exported weights, the rest being ``start``'s: a half of each keeps more of what
+    the start knew from data that are not at hand (Wortsman et al., "Robust fine-tuning", CVPR 2022)."""
     precision: str = "fp32"
     """``fp32``, ``bf16`` and ``fp16`` (mixed), or ``bf16-pure``: weights in bfloat16 with float32 master copies, the
     fast way on a CPU."""

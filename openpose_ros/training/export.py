@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from openpose_ros.card import Card, file_digest
 from openpose_ros.networks import build
 from openpose_ros.training.average_weights import RunningMean
-from openpose_ros.training.config import RunConfig
+from openpose_ros.training.config import ConfigError, RunConfig
 from openpose_ros.weights.fold import folded
+from openpose_ros.weights.start import load_start
 from openpose_ros.weights.store import save_tensors
 
 FOLDER = "model"
@@ -31,10 +33,13 @@ def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about
 
     Returns:
         The card's path.
+
+    Raises:
+        ConfigError: the weights cannot be mixed with the start's.
     """
     card = Card.load(config.card)
     network = build(card)
-    network.load_state_dict(network_state(checkpoint))
+    network.load_state_dict(blended(network, config, network_state(checkpoint)))
     weights, settings = folded(network, card)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{config.name}.safetensors"
@@ -48,6 +53,25 @@ def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about
     place = path.with_suffix(".yaml")
     written.save(place)
     return place
+
+
+def blended(network: nn.Module, config: RunConfig, learned: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The learned weights, mixed with those that the run started from as ``blend`` says.
+
+    Raises:
+        ConfigError: the start has no weights for part of the network, or ``blend`` is not in 0..1.
+    """
+    if not 0.0 <= config.blend <= 1.0:
+        raise ConfigError(f"blend is {config.blend}; expected a share from 0 to 1")
+    if config.blend == 1.0:
+        return learned
+    random = load_start(network, config.start).random
+    if random:
+        raise ConfigError(f"blend mixes with {config.start}, which has nothing for {random[0]}; expected blend=1")
+    return {
+        name: torch.lerp(start, learned[name].to(start.dtype), config.blend) if start.is_floating_point() else start
+        for name, start in network.state_dict().items()
+    }
 
 
 def network_state(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
