@@ -10,7 +10,7 @@ from pathlib import Path
 
 EXAMPLE = """\
 examples:
-  train -c config/train/lightweight.yaml name=first data.sources.0.images=coco/train2017
+  train -c config/train/coco.yaml name=first
   train -c base.yaml -c mine.yaml name=second optimiser.rate=1e-4
   train -c runs/second/config.yaml                 goes on after an interruption
   train -c mine.yaml name=check --overfit 4        can it learn four photos by heart?
@@ -24,9 +24,13 @@ at the end model/ with weights and card. The same command again goes on from the
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the executable; the exit code is 0 when all went well, 128 + the signal when one ended it."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         from openpose_ros.training.config import load, show
+        from openpose_ros.training.processes import is_first
+
+        # Of several processes only the first one speaks, unless something is wrong.
+        level = logging.INFO if is_first() else logging.WARNING
+        logging.basicConfig(format="%(message)s", level=level, stream=sys.stderr)
 
         words = [*arguments.settings, *([f"overfit={arguments.overfit}"] if arguments.overfit else [])]
         config = load(arguments.config, words)

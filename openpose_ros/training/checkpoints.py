@@ -67,16 +67,17 @@ class Checkpoints(pl.Callback):
             self._save(trainer, TIMED, step, 1)
         if stopping:
             trainer.should_stop = True
+            trainer.limit_val_batches = 0  # a validation before the end would outlast a scheduler's patience
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.sanity_checking or (not trainer.training and trainer.state.fn != "fit"):
             return
-        accuracy = trainer.callback_metrics.get("AP")
-        if accuracy is None or self.config.best < 1:
+        measured = trainer.callback_metrics.get("AP")
+        if measured is None or self.config.best < 1:
             return
-        kept = sorted(_found(self.folder, BEST), key=_accuracy)
-        if len(kept) < self.config.best or float(accuracy) > _accuracy(kept[0]):
-            path = self.folder / f"{BEST}-{trainer.global_step:08d}-AP{float(accuracy):05.2f}.ckpt"
+        kept = sorted(_found(self.folder, BEST), key=accuracy)
+        if len(kept) < self.config.best or float(measured) > accuracy(kept[0]):
+            path = self.folder / f"{BEST}-{trainer.global_step:08d}-AP{float(measured):05.2f}.ckpt"
             trainer.save_checkpoint(path)
             self._drop(trainer, kept[: len(kept) + 1 - self.config.best])
 
@@ -123,7 +124,7 @@ def newest_readable(run: Path) -> tuple[Path, dict[str, Any]] | None:
 
 def best_checkpoint(run: Path) -> Path | None:
     """The checkpoint of the highest AP, if any was measured."""
-    return max(_found(run / FOLDER, BEST), key=lambda path: (_accuracy(path), _step(path)), default=None)
+    return max(_found(run / FOLDER, BEST), key=lambda path: (accuracy(path), _step(path)), default=None)
 
 
 def newest_checkpoint(run: Path) -> Path:
@@ -153,6 +154,7 @@ def _step(path: Path) -> int:
     return int(match[1]) if match else -1
 
 
-def _accuracy(path: Path) -> float:
+def accuracy(path: Path) -> float:
+    """The AP in a best checkpoint's name; 0 for the others."""
     match = re.search(r"-AP([\d.]+)\.ckpt", path.name)
     return float(match[1]) if match else 0.0

@@ -45,7 +45,7 @@ def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about
     path = folder / f"{config.name}.safetensors"
     halves = {name: tensor.to(torch.float16).contiguous().numpy() for name, tensor in weights.items()}
     save_tensors(halves, path, {"format": "pt", "trained_by": "openpose_ros"})
-    texts = {"source": f"trained by openpose_ros for {checkpoint['global_step']} steps", **about}
+    texts = {"source": provenance(config, checkpoint["global_step"]), "accuracy": {}, "notes": "", **about}
     written = replace(
         card, name=config.name, network=settings, weights=path, sha256=file_digest(path), person_score=None,
         min_person_score=0.0, min_joint_score=0.0, path=None, **texts,
@@ -53,6 +53,22 @@ def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about
     place = path.with_suffix(".yaml")
     written.save(place)
     return place
+
+
+def provenance(config: RunConfig, steps: int) -> str:
+    """Where the weights come from, in a sentence for the card."""
+    names = [
+        source.name or source.annotations or source.images or " ".join(source.shards) for source in config.data.sources
+    ]
+    parts = [
+        f"trained by openpose_ros for {steps} steps of {config.batch * config.accumulate} crops of {', '.join(names)}"
+    ]
+    parts.append(f"starting from {config.start}")
+    if config.teacher.model:
+        parts.append(f"taught by {config.teacher.model}")
+    if config.blend != 1.0:
+        parts.append(f"{config.blend:g} of it blended with the start")
+    return ", ".join(parts)
 
 
 def blended(network: nn.Module, config: RunConfig, learned: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import warnings
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from openpose_ros.training.average_weights import RunningMean
 from openpose_ros.training.checkpoints import (
     Checkpoints,
     WholeFiles,
+    accuracy,
     best_checkpoint,
     newest_checkpoint,
     newest_readable,
@@ -38,6 +38,7 @@ from openpose_ros.training.memory import keep_memory
 from openpose_ros.training.module import PoseTraining
 from openpose_ros.training.optimise import parts
 from openpose_ros.training.pictures import Pictures
+from openpose_ros.training.processes import is_first
 from openpose_ros.training.validate import Validation
 from openpose_ros.weights.start import load_start
 
@@ -84,10 +85,11 @@ def train(config: RunConfig) -> Outcome:
     checkpoints = Checkpoints(config.checkpoints, folder)
     found = newest_readable(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if found:
-        _compare(config, folder / CONFIG)
-        _log.info("going on from %s", found[0])
-    save(config, folder / CONFIG)
+    if is_first():
+        if found:
+            _compare(config, folder / CONFIG)
+            _log.info("going on from %s", found[0])
+        save(config, folder / CONFIG)
     data = CropData(module)
     trainer = _trainer(config, folder, checkpoints, module)
     with _quiet():
@@ -103,8 +105,9 @@ def train(config: RunConfig) -> Outcome:
             trainer.validate(module, data, verbose=False)
     if not trainer.is_global_zero:
         return Outcome(folder)
-    best = best_checkpoint(folder) or newest_checkpoint(folder)
-    return Outcome(folder, card=exported(config, best))
+    last, best = newest_checkpoint(folder), best_checkpoint(folder)
+    final = float(trainer.callback_metrics.get("AP", 0.0))
+    return Outcome(folder, card=exported(config, best if best and accuracy(best) > final else last))
 
 
 def exported(config: RunConfig, checkpoint: Path) -> Path:
@@ -118,7 +121,9 @@ def exported(config: RunConfig, checkpoint: Path) -> Path:
         DatasetError: the photos to calibrate on cannot be used; weights and card are there, uncalibrated.
     """
     folder = Path(config.runs).expanduser() / config.name / FOLDER
-    path = export(config, read(checkpoint), folder, {})
+    measured = accuracy(checkpoint)
+    about = {"AP": round(measured, 2), "photos": Path(config.validation.annotations).name}
+    path = export(config, read(checkpoint), folder, {"accuracy": about} if measured and config.blend == 1.0 else {})
     chosen = config.calibration
     if chosen.annotations:
         photos = AnnotatedPhotos(Path(chosen.annotations).expanduser(), Path(chosen.images).expanduser())
@@ -130,7 +135,11 @@ def prepared(config: RunConfig) -> PoseTraining:
     """The network of a run with its starting weights and everything it learns with."""
     card = Card.load(config.card)
     network = build(card)
-    _log.info("%s", load_start(network, config.start))
+    start = load_start(network, config.start)
+    _log.info("%s", start)
+    for name, value in start.feeding.items():
+        if getattr(card, name) != value:
+            _log.warning("these weights were trained with %s %s, the card says %s", name, value, getattr(card, name))
     module = PoseTraining(config, card, network, _validation(config, card))
     for name, size, learning in parts(network):
         _log.info("%s: %.2f M parameters, %.2f M of them learn", name, size / 1e6, learning / 1e6)
@@ -235,7 +244,6 @@ def _validation(config: RunConfig, card: Card) -> Validation | None:
 
 
 def _check(config: RunConfig) -> None:
-    world = max(1, config.devices) * config.nodes * int(os.environ.get("WORLD_SIZE", "1")) ** 0
     for name, low in (("steps", 1), ("batch", 1), ("accumulate", 1)):
         if getattr(config, name) < low:
             raise ConfigError(f"{name} is {getattr(config, name)}; expected {low} or more")
@@ -243,7 +251,7 @@ def _check(config: RunConfig) -> None:
         raise ConfigError(f"precision is {config.precision!r}; expected one of {', '.join(PRECISIONS)}")
     if not 0.0 <= config.ema < 1.0:
         raise ConfigError(f"ema is {config.ema}; expected 0 for none, or a decay below 1 such as 0.999")
-    if config.precision == "bf16-pure" and world > 1:
+    if config.precision == "bf16-pure" and max(config.devices, config.nodes) > 1:
         raise ConfigError("precision bf16-pure is for a single process; take bf16 on several devices")
     if "/" in config.name or config.name in {"", ".", ".."}:
         raise ConfigError(f"name is {config.name!r}; expected a plain name for the run's folder")

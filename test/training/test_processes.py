@@ -67,8 +67,10 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(settings: Settings) -> Non
     assert lines(config)[-1]["crops"] == 4 * (step + 1)
 
 
-def test_a_run_told_to_end_saves_first_and_goes_on_later(settings: Settings) -> None:
-    config = settings("steps=100000", "checkpoints.every=100000", "checkpoints.minutes=0.001", "data.workers=1")
+def test_a_run_told_to_end_saves_first_and_goes_on_later(settings: Settings, sticks: Path) -> None:
+    config = settings("steps=100000", "checkpoints.every=100000", "checkpoints.minutes=0.001", "data.workers=1",
+                      f"validation.annotations={sticks}/people.json", f"validation.images={sticks}/images",
+                      "validation.start=false", "validation.short_side=64")  # fmt: skip
     with running(config, "timed-*.ckpt") as process:
         process.terminate()
         _, errors = process.communicate(timeout=60)
@@ -78,6 +80,7 @@ def test_a_run_told_to_end_saves_first_and_goes_on_later(settings: Settings) -> 
     (saved,) = (Path(config.runs) / "run" / "checkpoints").glob("newest-*.ckpt")
     step = int(saved.stem[-8:])
     assert lines(config)[-1]["step"] == step
+    assert "AP" not in lines(config)[-1], "nothing is validated when there is no time"
     again = finished(config, f"steps={step + 2}")
     assert again.returncode == 0, again.stderr
     assert f"going on from {saved}" in again.stderr
