@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openpose_ros.backends import BackendError
+from openpose_ros.backends.signal_stack import kept_signal_stack
 from openpose_ros.card import Card, CardError
 from openpose_ros.device import fast_bfloat16
 from openpose_ros.fields import Fields
@@ -71,6 +72,10 @@ class OpenVINOBackend:
         if options.device not in ("auto", "cpu"):
             raise BackendError(f"device is {options.device!r}, but the openvino backend runs on the CPU")
         self.card = card
+        with kept_signal_stack():
+            self._compile(card, options)
+
+    def _compile(self, card: Card, options: BackendOptions) -> None:
         graph = _from_file(card) if card.network["type"] == "graph" else _from_torch(card)
         self._heatmaps, self._pafs = graph.heatmaps, graph.pafs
         wanted = options.precision
@@ -105,7 +110,8 @@ class OpenVINOBackend:
         )
 
     def close(self) -> None:
-        del self._request
+        with kept_signal_stack():
+            del self._request
 
     def _copied(self, part: Part) -> npt.NDArray[np.float32]:
         """(B, channels, h, w): the request's own memory is written again by the next batch."""

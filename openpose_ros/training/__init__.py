@@ -5,5 +5,6 @@ from importlib.util import find_spec
 for _library in ("torch", "omegaconf", "lightning"):
     if find_spec(_library) is None:
         raise ModuleNotFoundError(
-            f"training needs {_library}, which is not installed: pip install 'openpose_ros[torch,train]'"
+            f"training needs {_library}, which is not installed: pip install torch lightning omegaconf webdataset "
+            "braceexpand tensorboard"
         )

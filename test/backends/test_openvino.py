@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ pytest.importorskip("openvino")
 
 from openpose_ros.backends import BackendError
 from openpose_ros.backends.openvino import OpenVINOBackend, ov
+from openpose_ros.backends.signal_stack import signal_stack
 from openpose_ros.backends.torch import TorchBackend
 from openpose_ros.card import Card, CardError, file_digest
 from openpose_ros.options import BackendOptions, InputOptions
@@ -211,3 +213,20 @@ def test_the_frozen_graph_sees_the_people_whom_the_other_network_sees(
         agreement = np.corrcoef(found, expected)[: len(found), len(found) :]
         assert (agreement.argmax(1) == np.arange(len(agreement))).mean() > 0.9
         assert np.diag(agreement).mean() > least
+
+
+def test_signals_find_a_stack_when_networks_come_and_go(random_card: Card) -> None:
+    before = signal_stack()
+    first = OpenVINOBackend(random_card, BackendOptions())
+    second = OpenVINOBackend(random_card, BackendOptions())
+    assert signal_stack() == before
+    first.close()
+    second.close()
+    assert signal_stack() == before
+    heard: list[int] = []
+    earlier = signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(number))
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, earlier)
+    assert heard == [signal.SIGUSR1]
