@@ -12,7 +12,7 @@ import cv2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the executable; the exit code is 0 when all went well."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_intermixed_args(argv)
     folder = arguments.out.absolute().parent
     if not folder.is_dir() or not cv2.haveImageWriter(str(arguments.out)):
         why = f"there is no folder {folder}" if not folder.is_dir() else "its ending is of no picture, such as .jpg"

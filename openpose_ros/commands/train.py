@@ -23,7 +23,7 @@ at the end model/ with weights and card. The same command again goes on from the
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the executable; the exit code is 0 when all went well, 128 + the signal when one ended it."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_intermixed_args(argv)
     try:
         from openpose_ros.training.config import load, show
         from openpose_ros.training.processes import is_first

@@ -101,6 +101,7 @@ def test_two_processes_learn_as_one_with_their_batches_together(settings: Settin
 def test_mistakes_end_with_one_sentence(settings: Settings) -> None:
     config = settings()
     for words, code, message in (
+        (["batch=2", "--overfit", "2", "steps=0"], 2, "train: steps is 0; expected 1 or more"),
         (["optimizer.rate=1"], 2, "train: optimizer.rate=1: optimizer: Key 'optimizer' not in 'RunConfig'"),
         (["card=nowhere.yaml"], 1, "train: no model card at"),
     ):
