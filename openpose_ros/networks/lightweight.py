@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from torch import Tensor, nn
 
 from openpose_ros.networks.efficientnet_lite import EfficientNetLite0
@@ -39,7 +42,8 @@ class LightweightOpenPose(nn.Module):
         Args:
             joints: J; there is one heatmap more, the background.
             limbs: L; there are two PAFs a limb.
-            backbone: one of ``BACKBONES``.
+            backbone: one of ``BACKBONES``, or the dotted path of a class of your own that is built in the same way;
+                it is imported, never evaluated.
             channels: width of everything behind the backbone.
             refinements: number of refinement stages.
             batch_norm: normalise batches in the backbone and in the refinements' 3x3 convolutions, as for training;
@@ -49,12 +53,11 @@ class LightweightOpenPose(nn.Module):
             ValueError: a setting that cannot be built.
         """
         super().__init__()
-        if backbone not in BACKBONES:
-            raise ValueError(f"no backbone {backbone!r}; expected one of {', '.join(BACKBONES)}")
+        made = _backbone(backbone)(batch_norm=batch_norm)
         if channels < 1 or refinements < 0:
             raise ValueError(f"channels is {channels} and refinements is {refinements}; expected 1 and 0 or more")
         heatmaps, pafs = joints + 1, 2 * limbs
-        self.backbone = BACKBONES[backbone](batch_norm=batch_norm)
+        self.backbone = made
         self.stride = self.backbone.stride
         self.narrow = Narrow(self.backbone.channels, channels)
         self.initial_stage = InitialStage(channels, heatmaps, pafs)
@@ -74,3 +77,16 @@ class LightweightOpenPose(nn.Module):
         for stage in self.refinement_stages:
             answers.append(stage(features, answers[-1]))
         return answers
+
+
+def _backbone(name: str) -> Any:
+    """The class of a backbone, by its name or dotted path; a ValueError when there is none."""
+    if name in BACKBONES:
+        return BACKBONES[name]
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        raise ValueError(f"no backbone {name!r}; expected one of {', '.join(BACKBONES)}, or a dotted path to your own")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"backbone {name!r} cannot be imported: {error}") from None

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from openpose_ros.card import Card, CardError
 from openpose_ros.networks import build
 from openpose_ros.networks.frozen import LastAnswer, frozen
+from openpose_ros.networks.lightweight import LightweightOpenPose
 from openpose_ros.networks.mobilenet import MobileNetV1
 from openpose_ros.skeleton import BODY_25, COCO_18
 
@@ -107,3 +108,13 @@ def test_a_setting_that_does_not_exist_is_named(network: dict[str, Any], text: s
 def test_a_card_with_another_stride_is_refused() -> None:
     with pytest.raises(CardError, match="stride is 4.*has 8"):
         build(replace(CARD, stride=4))
+
+
+def test_a_backbone_of_ones_own_is_named_by_its_path() -> None:
+    path = "openpose_ros.networks.mobilenet.MobileNetV1"
+    own = LightweightOpenPose(18, 19, backbone=path, channels=16)
+    assert isinstance(own.backbone, MobileNetV1)
+    with pytest.raises(ValueError, match=r"backbone 'nowhere\.Trunk' cannot be imported"):
+        LightweightOpenPose(18, 19, backbone="nowhere.Trunk")
+    with pytest.raises(ValueError, match="no backbone 'vgg'; expected one of mobilenet_v1"):
+        LightweightOpenPose(18, 19, backbone="vgg")
