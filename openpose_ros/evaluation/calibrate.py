@@ -44,7 +44,7 @@ def heat_offset(
             wanted = np.asarray(person["keypoints"], np.float64).reshape(-1, 3)
             cells = grid.to_cells(people.xy[fit.argmax(), order].astype(np.float64))
             apart = cells - grid.to_cells(wanted[:, :2] - 0.5)
-            rest.append(apart[(wanted[:, 2] == 2) & (np.abs(apart).max(-1) < 1.0)])
+            rest.append(apart[(order >= 0) & (wanted[:, 2] == 2) & (np.abs(apart).max(-1) < 1.0)])
     if not rest:
         raise ValueError("nobody who is annotated was found, so nothing can be learned about where joints lie")
     across, down = np.concatenate(rest).mean(0)
@@ -64,7 +64,7 @@ def joint_threshold(found: Sequence[People], annotations: Sequence[Iterable[dict
             fit = oks(people, person)
             best, order = int(fit.argmax()), np.array(people.skeleton.order_in(COCO_17))
             wanted = np.asarray(person["keypoints"], np.float64).reshape(-1, 3)
-            judged = (wanted[:, 2] > 0) & people.known[best, order] & (fit[best] >= 0.5)
+            judged = (order >= 0) & (wanted[:, 2] > 0) & people.known[best, order] & (fit[best] >= 0.5)
             apart = np.square(people.xy[best, order] + 0.5 - wanted[:, :2]).sum(-1)
             scores.append(people.score[best, order][judged])
             right.append((apart < 2.0 * np.log(2.0) * spread**2 * person["area"])[judged])
