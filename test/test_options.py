@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from openpose_ros import options
-from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions, OptionSet
+from openpose_ros.option import OptionSet
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 
 EVERY = [
     value

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions, Option, OptionSet
+from openpose_ros.option import Option, OptionSet
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 
 SETS: tuple[type[OptionSet], ...] = (InputOptions, DecodeOptions, BackendOptions)
 

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from openpose_ros.option import Option, OptionSet
 from openpose_ros.options import (
     BackendOptions,
     DecodeOptions,
     DrawOptions,
     InputOptions,
-    Option,
-    OptionSet,
     PoseNodeOptions,
     SourceNodeOptions,
 )

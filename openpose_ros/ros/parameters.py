@@ -13,7 +13,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from openpose_ros.options import Option, OptionSet, Value
+from openpose_ros.option import Option, OptionSet, Value
 
 Options = TypeVar("Options", bound=OptionSet)
 
