@@ -273,7 +273,7 @@ class RunConfig:
     nodes: int = 1
     strategy: str = "auto"
     overfit: int = 0
-    """Learn and validate only so many photos, without augmentation: a check that data and network fit."""
+    """Learn and validate only so many photos, whole and unchanged: a check that labels, card and network fit."""
     data: DataConfig = field(default_factory=DataConfig)
     photometric: PhotometricConfig = field(default_factory=PhotometricConfig)
     targets: TargetConfig = field(default_factory=TargetConfig)

@@ -221,14 +221,11 @@ def _trainer(config: RunConfig, folder: Path, checkpoints: Checkpoints, module: 
 
 
 def unchanged(config: RunConfig) -> RunConfig:
-    """The configuration for learning a few photos by heart: seen as in validation, and in the same light."""
+    """The configuration for learning a few photos by heart: whole photos, as validation sees them, unchanged."""
     source = next((source for source in config.data.sources if source.type == "coco"), None)
     if source is None:
         raise ConfigError("overfit validates on what it learns, so it needs a source of type coco")
-    crop = config.data.crop
-    validation = replace(
-        config.validation, images=source.images, annotations=source.annotations, short_side=min(crop.height, crop.width)
-    )
+    validation = replace(config.validation, images=source.images, annotations=source.annotations)
     return replace(config, photometric=replace(config.photometric, enabled=False), validation=validation)
 
 
@@ -240,7 +237,8 @@ def _validation(config: RunConfig, card: Card) -> Validation | None:
     if config.overfit:
         learned = Crops(config, card, augmented=False).names()
         photos.photos = [photo for photo in photos if photos.coco.imgs[photo.id]["file_name"] in learned]
-    return Validation(photos, chosen.short_side)
+        return Validation(photos, f"{config.data.crop.height}x{config.data.crop.width}")
+    return Validation(photos, str(chosen.short_side))
 
 
 def _check(config: RunConfig) -> None:

@@ -53,9 +53,9 @@ class Validation:
     for a network in training.
     """
 
-    def __init__(self, photos: AnnotatedPhotos, short_side: int) -> None:
+    def __init__(self, photos: AnnotatedPhotos, input_size: str) -> None:
         self.photos = photos
-        self.inputs = InputOptions(input_size=str(short_side))
+        self.inputs = InputOptions(input_size=input_size)
         self._estimator: Estimator | None = None
         self._found: dict[int, People] = {}
         self._began = 0.0

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from openpose_ros.grid import Grid
 from openpose_ros.preprocess import Image
 from openpose_ros.skeleton import Skeleton
 from openpose_ros.training.config import ConfigError, CropConfig
@@ -59,7 +60,7 @@ class Cropper:
     def __init__(
         self, crop: CropConfig, skeleton: Skeleton, stride: int, pad_value: int, *, augmented: bool = True
     ) -> None:
-        """``augmented`` False: no randomness, the photo's short side as long as the crop's, as in validation.
+        """``augmented`` False: the whole photo, fitted into the crop as a fixed input size has it, and nothing random.
 
         Raises:
             ConfigError: the crop's size is no multiple of the stride, a range is wrong or an augmentation of the
@@ -108,7 +109,7 @@ class Cropper:
         height, width = size
         short = min(crop.height, crop.width)
         if not self.augmented:
-            return self._still(size, centre), False
+            return self._fitted(size), False
         low, high = crop.whole if centre.whole else crop.scale
         share = generator.uniform(low, high)
         aspect = math.exp(generator.uniform(-1.0, 1.0) * math.log1p(crop.stretch) / 2.0)
@@ -134,18 +135,12 @@ class Cropper:
             matrix[0, 2] += crop.width - 1
         return matrix, flipped
 
-    def _still(self, size: tuple[int, int], centre: Centre) -> Matrix:
-        """Around the person, as far as the photo reaches, at the scale of a whole photo."""
-        height, width = size
-        scale = min(self.crop.height, self.crop.width) / min(size)
-        x, y = ((width - 1) / 2.0, (height - 1) / 2.0) if centre.whole else (centre.x, centre.y)
-        moves = []
-        for place, side, room in ((x, width, self.crop.width), (y, height, self.crop.height)):
-            # The photo's edges lie at -0.5 and side - 0.5; too small a photo lies left and above, as in Grid.
-            first = scale * (place + 0.5) - room / 2.0
-            first = max(0.0, min(first, scale * side - room))
-            moves.append(0.5 * scale - 0.5 - first)
-        return np.array([[scale, 0.0, moves[0]], [0.0, scale, moves[1]]])
+    def _fitted(self, size: tuple[int, int]) -> Matrix:
+        """All of the photo where the Estimator would have it."""
+        grid = Grid.fit(*size, self.crop.height, self.crop.width, self.stride)
+        scales = np.array([grid.resized_width / grid.image_width, grid.resized_height / grid.image_height])
+        # Pixel centres are at whole numbers, so that both pictures' left and upper edges lie at -0.5.
+        return np.column_stack([np.diag(scales), (scales - 1.0) / 2.0])
 
     def people_and_mask(self, sample: Sample, matrix: Matrix, flipped: bool) -> tuple[Floats, Mask]:
         """People (P, J, 2) and mask (H, W, 1 where loss counts) under a placement."""

@@ -255,13 +255,13 @@ def _entry(source: int, found: list[tuple[int, Centre, int]]) -> Entry:
 
 
 def _first(entries: list[Entry], count: int) -> tuple[list[Entry], list[float]]:
-    """The crops around people of the first photos that have any."""
+    """One crop of each of the first photos that have people."""
     for entry in entries:
         if entry.photos is None:
             raise ConfigError("overfit needs photos that can be read in any order; streamed shards cannot")
         assert entry.places is not None and entry.numbers is not None
         if np.isfinite(entry.places).all():
-            kept = np.isin(entry.photos, np.unique(entry.photos)[:count])
+            kept = np.unique(entry.photos, return_index=True)[1][:count]
             return [Entry(entry.source, entry.photos[kept], entry.places[kept], entry.numbers[kept])], [1.0]
     raise ConfigError("overfit needs a source with people")
 

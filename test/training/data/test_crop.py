@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from openpose_ros.options import InputOptions
+from openpose_ros.preprocess import plan, prepare
 from openpose_ros.skeleton import COCO_18
 from openpose_ros.training.config import ConfigError, CropConfig
 from openpose_ros.training.data.centres import WHOLE, Centre
@@ -174,13 +176,16 @@ def test_a_whole_photo_is_as_large_as_the_settings_say_and_all_of_it_comes_into_
 
 def test_without_augmentation_a_crop_is_what_validation_sees() -> None:
     image = np.random.default_rng(0).integers(0, 255, (92, 240, 3), dtype=np.uint8)
+    image = cv2.GaussianBlur(image, None, 3.0)  # so that the two kernels agree
     found = sample(encoded(image), [(100.0, 50.0)])
-    crop = CropConfig(height=184, width=184)
+    crop = CropConfig(height=184, width=400)
     got = Cropper(crop, COCO_18, 8, 128, augmented=False)(found, Centre(100.0, 50.0, 20.0), np.random.default_rng(0))
-    large = cv2.resize(image, (480, 184), interpolation=cv2.INTER_LINEAR)
-    # The person's middle at 100.5 * 2 of the photo's edge, so that the crop begins 92 before.
-    np.testing.assert_allclose(got.image[2:-2, 2:-2], large[2:-2, 109 + 2 : 109 + 182], atol=2)
-    np.testing.assert_allclose(got.joints[0, 0], (100.5 * 2 - 0.5 - 109, 50.5 * 2 - 0.5))
+    grid = plan((92, 240), InputOptions(input_size="184x400"), 8)
+    inside = np.s_[4:-4, 4:-4]  # the border is where the two kernels differ
+    difference = got.image[inside].astype(float) - prepare([image], [grid], 128).images[0][inside]
+    assert np.abs(difference).mean() < 0.5
+    np.testing.assert_allclose(grid.to_image(grid.to_cells(np.array([100.0, 50.0]))), (100.0, 50.0))
+    np.testing.assert_allclose(got.joints[0, 0], grid.to_cells(np.array([100.0, 50.0])) * 8 + 3.5, rtol=1e-5)
 
 
 def test_a_photo_of_another_size_than_stated_is_refused_by_both_sizes() -> None:
