@@ -63,6 +63,8 @@ setup(
         # colcon test runs pytest only for packages that name it here.
         "test": ["pytest>=6.2", "pytest-timeout>=2.1", "hypothesis>=6.36"],
         "cpu": ["openvino>=2024.6", "numba>=0.56"],
+        # `bag_poses`, and bags as a source of `predict` and source_node.
+        "bags": ["rosbags>=0.11.6"],
         # Has to match the CUDA of the PyTorch that is installed: cupy-cuda12x beside one for CUDA 12.
         "gpu": ["cupy-cuda13x>=13.6"],
         # `train` and what belongs to it. The last one holds a backbone's ImageNet weights.

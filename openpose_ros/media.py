@@ -1,4 +1,4 @@
-"""Photos, folders, videos and webcams -> frames. The way back, pictures, videos and JSON, is in ``results.py``."""
+"""Photos, folders, videos, bags and webcams -> frames. The way back, pictures and JSON, is in ``results.py``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from openpose_ros.bags import BagError, CutOffError, is_bag, stem
+from openpose_ros.encodings import ImageError
 from openpose_ros.preprocess import Image
 
 PHOTO_SUFFIXES = frozenset(
@@ -33,12 +35,14 @@ class Frame:
     """One picture of a source.
 
     Attributes:
-        image: (H, W, 3) uint8, BGR, upright (EXIF orientation is applied).
+        image: (H, W, 3) uint8, BGR, upright (EXIF orientation is applied, but not to the images of a bag).
         name: for people: the file's name, with the frame's number for a video.
         stem: for files made out of this frame, as OpenPose names them: the photo's stem, ``clip_000000000012`` for
-            a frame of a video, ``000000000012`` for one of a webcam.
-        stamp_seconds: place in a video, time since a webcam was opened; photos count one a second.
+            a frame of a video or bag, ``000000000012`` for one of a webcam.
+        stamp_seconds: place in a video, time since the first image of a bag was recorded or a webcam was opened;
+            photos count one a second.
         index: number of the frame in its source, from 0; unreadable photos have a number too.
+        frame_id: of the camera, for an image of a bag; else empty.
     """
 
     image: Image
@@ -46,6 +50,7 @@ class Frame:
     stem: str
     stamp_seconds: float
     index: int
+    frame_id: str = ""
 
 
 class Frames(Iterator[Frame]):
@@ -54,8 +59,10 @@ class Frames(Iterator[Frame]):
     Attributes:
         source: what was asked for, as text.
         total: how many frames there will be at most; None where nobody knows (webcam, some videos).
-        rate: frames a second of a video or webcam; None for photos and where it is not known.
+        rate: frames a second of a video, webcam or bag; None for photos and where it is not known.
         live: a webcam, whose frames do not wait.
+        recorded: a bag, whose frames come as irregularly as their stamps say.
+        camera: of a bag, the sensor_msgs/CameraInfo that was recorded beside the images; None without one.
     """
 
     def __init__(
@@ -66,11 +73,15 @@ class Frames(Iterator[Frame]):
         rate: float | None = None,
         live: bool = False,
         release: Callable[[], None] = lambda: None,
+        recorded: bool = False,
+        camera: Any | None = None,
     ) -> None:
         self.source = source
         self.total = total
         self.rate = rate
         self.live = live
+        self.recorded = recorded
+        self.camera = camera
         self._reader = reader
         self._release = release
 
@@ -95,14 +106,15 @@ class Frames(Iterator[Frame]):
         self.close()
 
 
-def frames(source: str | Path | Sequence[str | Path], limit: int = 0) -> Frames:
-    """Open a photo, several photos, a folder of photos (sorted by name), a video file or a webcam (its index).
+def frames(source: str | Path | Sequence[str | Path], limit: int = 0, topic: str = "") -> Frames:
+    """Open a photo, several photos, a folder of photos (sorted by name), a video file, a bag or a webcam (its index).
 
-    A photo that cannot be read is named in a warning and left out, and the rest goes on; a video that ends early is
-    named too. ``limit`` bounds how many are looked at; 0 is all.
+    A photo that cannot be read is named in a warning and left out, and the rest goes on; a video or bag that ends early
+    is named too. ``limit`` bounds how many are looked at; 0 is all. ``topic`` is that of the images in a bag; empty
+    takes the only one.
 
     Raises:
-        MediaError: the source does not exist or cannot be opened, or a folder holds no photo.
+        MediaError: the source does not exist or cannot be opened, a folder holds no photo, or a bag several cameras.
     """
     if not isinstance(source, (str, Path)):
         if len(source) != 1:
@@ -113,9 +125,13 @@ def frames(source: str | Path | Sequence[str | Path], limit: int = 0) -> Frames:
     path = _existing(source)
     if path.is_dir():
         photos = sorted(p for p in path.iterdir() if _is_photo(p))
+        if not photos and is_bag(path):
+            return _bag(path, limit, topic)
         if not photos:
             raise MediaError(f"no photo in the folder {path}; expected files such as .jpg or .png")
         return _photos(photos, limit, str(path))
+    if is_bag(path):
+        return _bag(path, limit, topic)
     if path.suffix.lower() in PHOTO_SUFFIXES or cv2.haveImageReader(str(path)):
         return _photos([path], limit, str(path))
     return _video(path, limit)
@@ -137,7 +153,7 @@ def _is_photo(path: Path) -> bool:
 def _existing(source: str | Path) -> Path:
     path = Path(source).expanduser()
     if not path.exists():
-        raise MediaError(f"no file or folder {path}; expected a photo, a folder, a video or the index of a webcam")
+        raise MediaError(f"no file or folder {path}; expected a photo, a folder, a video, a bag or a webcam's index")
     return path
 
 
@@ -178,6 +194,49 @@ def _video(path: Path, limit: int) -> Frames:
             index += 1
 
     return Frames(str(path), read(), total, rate, release=capture.release)
+
+
+def _bag(path: Path, limit: int, topic: str) -> Frames:
+    from openpose_ros.bags.reading import Bag, picture
+
+    try:
+        bag = Bag(path)
+    except BagError as error:
+        raise MediaError(str(error)) from None
+    try:
+        topics = bag.image_topics([topic] if topic else [])
+        if len(topics) > 1:
+            raise BagError(
+                f"{path} has several image topics, {', '.join(t.name for t in topics)}; expected one as topic"
+            )
+    except BagError as error:
+        bag.close()
+        raise MediaError(str(error)) from None
+    chosen = topics[0]
+    camera, seconds = bag.camera(chosen), bag.seconds(chosen)
+    rate = (chosen.messages - 1) / seconds if seconds > 0.0 and chosen.messages > 1 else None
+
+    def read() -> Iterator[Frame]:
+        began = 0
+        try:
+            for index, recorded in enumerate(bag.messages([chosen])):
+                if limit and index >= limit:
+                    return
+                began = began or recorded.time
+                name = f"{path.name} {index}"
+                try:
+                    message = bag.decoded(recorded)
+                    image = picture(message, chosen)
+                except ImageError as error:
+                    _log.warning("%s: %s; skipped", name, error)
+                    continue
+                stamp = (recorded.time - began) / 1e9
+                yield Frame(image, name, f"{stem(path)}_{index:012d}", stamp, index, message.header.frame_id)
+        except CutOffError as error:
+            _log.warning("%s", error)
+
+    total = min(chosen.messages, limit or chosen.messages)
+    return Frames(str(path), read(), total, rate, release=bag.close, recorded=True, camera=camera)
 
 
 def _webcam(number: int, limit: int) -> Frames:

@@ -8,7 +8,8 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
 
 import cv2
 from tqdm import tqdm
@@ -16,7 +17,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from openpose_ros.draw import draw
 from openpose_ros.estimator import Estimator, Job
-from openpose_ros.media import Frame, Frames
+from openpose_ros.media import Frames
 from openpose_ros.options import DrawOptions
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image
@@ -26,6 +27,19 @@ IN_FLIGHT = 2
 """Frames submitted before the first is waited for: one in the network while another is drawn and written."""
 
 _log = logging.getLogger(__name__)
+
+
+class Pictured(Protocol):
+    """Anything with a picture: (H, W, 3) uint8 BGR, and what the log calls it."""
+
+    @property
+    def image(self) -> Image: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Pictured)
 
 
 class WindowError(RuntimeError):
@@ -91,7 +105,7 @@ def predict(
     still = source.rate is None and not source.live
     with tqdm(total=source.total, unit="frame", disable=None) as bar, logging_redirect_tqdm():
         try:
-            for frame, people, spent in _people(estimator, source):
+            for frame, people, spent in people_in(estimator, source):
                 began = time.perf_counter()
                 picture = draw(frame.image, people, drawing) if wanted else None
                 drawn = time.perf_counter()
@@ -106,20 +120,23 @@ def predict(
     return tally
 
 
-def _people(estimator: Estimator, source: Frames) -> Iterator[tuple[Frame, People, dict[str, float]]]:
-    """Frames with their people, in order; the network works on the next one meanwhile."""
-    waiting: deque[tuple[Frame, Job]] = deque()
-    for frame in source:
+def people_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[Item, People, dict[str, float]]]:
+    """Pictures with their people and the milliseconds of each stage, in order; the network works on the next meanwhile.
+
+    One that the estimator refuses is named in a warning and left out.
+    """
+    waiting: deque[tuple[Item, Job]] = deque()
+    for item in source:
         try:
-            waiting.append((frame, estimator.submit([frame.image])))
+            waiting.append((item, estimator.submit([item.image])))
         except ValueError as error:
-            _log.warning("%s: %s; skipped", frame.name, error)
+            _log.warning("%s: %s; skipped", item.name, error)
         if len(waiting) >= IN_FLIGHT:
             yield _finished(*waiting.popleft())
     while waiting:
         yield _finished(*waiting.popleft())
 
 
-def _finished(frame: Frame, job: Job) -> tuple[Frame, People, dict[str, float]]:
+def _finished(item: Item, job: Job) -> tuple[Item, People, dict[str, float]]:
     people = job.result()[0]
-    return frame, people, job.milliseconds
+    return item, people, job.milliseconds

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -130,5 +131,46 @@ def coco_folder(tmp_path: Path) -> Callable[[Sequence[tuple[tuple[int, int], Peo
         path = tmp_path / "person_keypoints.json"
         path.write_text(json.dumps(table))
         return path, folder
+
+    return write
+
+
+@pytest.fixture
+def write_bag() -> Callable[..., Path]:
+    """Writes a bag of ROS 2 from messages: topic, short type, nanoseconds of recording, and fields.
+
+    For sensor_msgs the header is made of ``stamp`` (else the time) and ``frame_id``, and an array as ``image`` is a
+    bgr8 image. Bytes instead of fields are written as they are.
+    """
+    pytest.importorskip("rosbags.rosbag2", reason="needs rosbags")
+    from rosbags.rosbag2 import StoragePlugin, Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_JAZZY)
+
+    def filled(time: int, image: Any = None, stamp: int | None = None, frame_id: str = "cam", **fields: Any) -> Any:
+        seconds, nanoseconds = divmod(time if stamp is None else stamp, 10**9)
+        at = store.types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
+        whole = {"header": store.types["std_msgs/msg/Header"](stamp=at, frame_id=frame_id)}
+        if image is not None:
+            image = np.ascontiguousarray(image)
+            height, width = image.shape[:2]
+            pixels = {"encoding": "bgr8", "is_bigendian": 0, "step": image.strides[0], "data": image.reshape(-1)}
+            whole |= {"height": height, "width": width, **pixels}
+        return whole | fields
+
+    def write(path: Path, messages: Sequence[tuple[str, str, int, Any]], storage: str = "mcap") -> Path:
+        with Writer(path, version=8, storage_plugin=StoragePlugin[storage.upper()]) as writer:
+            connections: dict[str, Any] = {}
+            for topic, short, time, fields in messages:
+                kind = short.replace("/", "/msg/")
+                if topic not in connections:
+                    connections[topic] = writer.add_connection(topic, kind, typestore=store)
+                data = fields
+                if not isinstance(fields, bytes):
+                    values = filled(time, **fields) if short.startswith("sensor_msgs") else fields
+                    data = store.serialize_cdr(store.types[kind](**values), kind)
+                writer.write(connections[topic], time, data)
+        return path
 
     return write

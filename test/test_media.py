@@ -1,9 +1,11 @@
-"""Photos, folders, videos and webcams as one iterator of frames."""
+"""Photos, folders, videos, bags and webcams as one iterator of frames."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -163,3 +165,53 @@ def test_a_folder_named_like_a_number_is_no_webcam(tmp_path: Path, monkeypatch: 
     photo(tmp_path / "7" / "a.png")
     monkeypatch.chdir(tmp_path)
     assert frames("7").total == 1
+
+
+WriteBag = Callable[..., Path]
+
+
+def recorded(number: int, time: int, **fields: Any) -> tuple[str, str, int, Any]:
+    picture = np.full((4, 6, 3), 10 * number, np.uint8)
+    return "/cam/image_raw", "sensor_msgs/Image", time, {"image": picture, "frame_id": "front", **fields}
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_bag_gives_its_images_with_the_times_of_their_recording(
+    write_bag: WriteBag, tmp_path: Path, storage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    times = [5_000_000_000, 5_100_000_000, 5_150_000_000, 5_500_000_000]
+    messages = [recorded(number, time, **({"step": 3} if number == 1 else {})) for number, time in enumerate(times)]
+    path = write_bag(tmp_path / "walk", messages, storage)
+    source = frames(path)
+    assert (source.total, source.recorded, source.camera) == (4, True, None)
+    assert source.rate == pytest.approx(3 / 0.5)
+    seen = list(source)
+    assert [frame.stamp_seconds for frame in seen] == pytest.approx([0.0, 0.15, 0.5])
+    assert [frame.stem for frame in seen] == [f"walk_{number:012d}" for number in (0, 2, 3)]
+    assert [frame.image[0, 0, 0] for frame in seen] == [0, 20, 30]
+    assert {frame.frame_id for frame in seen} == {"front"}
+    assert "walk 1: step is 3 bytes" in caplog.text
+    assert [frame.index for frame in frames(next(path.glob("walk.*")), limit=1)] == [0]
+
+
+def test_a_bag_of_several_cameras_needs_a_topic(write_bag: WriteBag, tmp_path: Path) -> None:
+    other = ("/other/image", *recorded(7, 1)[1:])
+    path = write_bag(tmp_path / "two", [recorded(0, 1), other])
+    with pytest.raises(MediaError, match="several image topics, /cam/image_raw, /other/image; expected one"):
+        frames(path)
+    assert [frame.image[0, 0, 0] for frame in frames(path, topic="/other/image")] == [70]
+    with pytest.raises(MediaError, match="the topic /third is not there"):
+        frames(path, topic="/third")
+
+
+def test_photos_beside_a_bag_are_photos(write_bag: WriteBag, tmp_path: Path) -> None:
+    path = write_bag(tmp_path / "bag", [recorded(0, 1)])
+    photo(path / "a.png")
+    assert [frame.name for frame in frames(path)] == ["a.png"]
+
+
+def test_a_torn_bag_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("rosbags.rosbag2", reason="needs rosbags")
+    (tmp_path / "torn.mcap").write_bytes(b"torn")
+    with pytest.raises(MediaError, match="torn.mcap cannot be read as a bag"):
+        frames(tmp_path / "torn.mcap")

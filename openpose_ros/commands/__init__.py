@@ -15,9 +15,12 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "pose_node": Command("openpose_ros.ros.pose_node", "ROS 2 node: camera images in, people out"),
     "source_node": Command(
-        "openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video or a webcam as a camera"
+        "openpose_ros.ros.source_node", "ROS 2 node: photos, a folder, a video, a bag or a webcam as a camera"
     ),
-    "predict": Command("openpose_ros.commands.predict", "annotate an image, a folder, a video or a webcam"),
+    "predict": Command("openpose_ros.commands.predict", "annotate an image, a folder, a video, a bag or a webcam"),
+    "bag_poses": Command(
+        "openpose_ros.commands.bag_poses", "recorded bags with images -> bags with the people in them"
+    ),
     "evaluate": Command("openpose_ros.commands.evaluate", "COCO accuracy of a model on annotated photos"),
     "train": Command("openpose_ros.commands.train", "teach a network on annotated photos"),
     "prepare": Command("openpose_ros.commands.prepare", "photos and labels -> tar shards for train"),

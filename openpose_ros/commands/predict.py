@@ -1,15 +1,15 @@
-"""``predict``: photos, a folder, a video or a webcam -> annotated pictures or video, and OpenPose's JSON."""
+"""``predict``: photos, a folder, a video, a bag or a webcam -> annotated pictures or video, and OpenPose's JSON."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openpose_ros.options import BackendOptions, DecodeOptions, DrawOptions, InputOptions
+from openpose_ros.commands import flags
+from openpose_ros.options import DrawOptions
 
 if TYPE_CHECKING:
     from openpose_ros.media import Frames
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 USAGE = "%(prog)s SOURCE [SOURCE ...] [--output DIR] [--json] [--show] [other options]"
 
-DESCRIPTION = """Finds the people in photos, in a folder of photos, in a video or before a webcam. Writes annotated
-pictures (STEM_rendered.png), for a video or webcam an annotated video (STEM_rendered.mp4), and on request the people
-as OpenPose's JSON (STEM_keypoints.json, version 1.3)."""
+DESCRIPTION = """Finds the people in photos, in a folder of photos, in a video, in a bag or before a webcam. Writes
+annotated pictures (STEM_rendered.png), for what moves an annotated video (STEM_rendered.mp4), and on request the people
+as OpenPose's JSON (STEM_keypoints.json, version 1.3). bag_poses writes them into a bag."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,25 +29,25 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("openpose_ros").setLevel(logging.INFO)
     try:
-        inputs, drawing = InputOptions.from_arguments(arguments), DrawOptions.from_arguments(arguments)
-        backend, decode = BackendOptions.from_arguments(arguments), DecodeOptions.from_arguments(arguments)
+        flags.check_estimator(arguments)
+        drawing = DrawOptions.from_arguments(arguments)
     except ValueError as error:
         parser.error(str(error))
 
     # Only now, so that --help and bad usage answer at once.
     from openpose_ros.backends import BackendError
     from openpose_ros.card import CardError
-    from openpose_ros.estimator import Estimator
     from openpose_ros.media import MediaError, frames
     from openpose_ros.prediction import Window, WindowError, predict
     from openpose_ros.results import ResultError
 
     try:
         window = Window() if arguments.show else None
-        with frames(arguments.source, arguments.limit) as source, _results(arguments, source) as results:
-            estimator = Estimator.load(arguments.model, **asdict(backend), inputs=inputs, decode=decode)
-            left = {name: value for name, value in estimator.card.thresholds().items() if vars(arguments)[name] is None}
-            estimator.decode = DecodeOptions.from_mapping({**asdict(decode), **left})
+        with (
+            frames(arguments.source, arguments.limit, arguments.topic) as source,
+            _results(arguments, source) as results,
+        ):
+            estimator = flags.load_estimator(arguments)
             try:
                 tally = predict(estimator, source, results, drawing, window)
             finally:
@@ -66,22 +66,21 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="predict", usage=USAGE, description=DESCRIPTION)
-    parser.add_argument("source", nargs="+", metavar="SOURCE", help="photo(s), a folder, a video, or a webcam's index")
     parser.add_argument(
-        "--model", default="", help="card or weight file beside its card, or a name (default: the best there is)"
+        "source", nargs="+", metavar="SOURCE", help="photo(s), a folder, a video, a bag, or a webcam's index"
     )
+    flags.add_model(parser)
     parser.add_argument(
         "--output", type=Path, default=Path("predict_out"), metavar="DIR", help="folder of the results (%(default)s)"
     )
+    parser.add_argument("--topic", default="", help="image topic of a bag (default: the only one)")
     flag = argparse.BooleanOptionalAction
     parser.add_argument("--json", action="store_true", help="write a JSON file for each frame")
     parser.add_argument("--pictures", action=flag, help="write a picture for each frame (default: for photos)")
     parser.add_argument("--video", action=flag, help="write one video of all frames (default: for videos and webcams)")
     parser.add_argument("--show", action="store_true", help="show the frames in a window as they come")
     parser.add_argument("--limit", type=_count, default=0, metavar="N", help="look at no more than N frames")
-    InputOptions.add_arguments(parser)
-    DecodeOptions.add_arguments(parser, from_card=True)
-    BackendOptions.add_arguments(parser)
+    flags.add_estimator(parser)
     DrawOptions.add_arguments(parser)
     return parser
 

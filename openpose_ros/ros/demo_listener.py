@@ -12,8 +12,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image as ImageMessage
 
+from openpose_ros.encodings import to_bgr
 from openpose_ros.preprocess import Image
-from openpose_ros.ros.images import to_bgr
 
 KEPT = 64
 """Incomplete frames remembered; older ones have lost a message and will never be complete."""

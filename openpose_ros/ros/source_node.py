@@ -1,9 +1,10 @@
-"""source_node: photos, a folder of photos, a video or a webcam, published as a camera would."""
+"""source_node: photos, a folder of photos, a video, a bag or a webcam, published as a camera would."""
 
 from __future__ import annotations
 
 import math
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
@@ -27,6 +29,7 @@ from openpose_ros.ros.parameters import Parameters
 
 CAMERA = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 PHOTOS_PER_SECOND = 1.0
+FRAME_ID = "camera_optical_frame"
 LAST_WORDS = 5.0
 """Seconds after which the node ends even if a subscriber has not confirmed the last image."""
 
@@ -49,6 +52,9 @@ class SourceNode(Node):
         self.finished = False
         self._published = 0
         self._frames: Frames | None = None
+        self._timer: Timer | None = None
+        self._ahead: Frame | None = None
+        self._began = 0.0
         try:
             self._options = Parameters(self, SOURCE_NODE.options, lambda: None).read(SourceNodeOptions)
         except ValueError as error:
@@ -64,7 +70,9 @@ class SourceNode(Node):
             program.StartError: the source cannot be opened.
         """
         if not self._options.source:
-            raise program.StartError("no source is given; expected -p source:=PHOTO, FOLDER, VIDEO or a webcam's index")
+            raise program.StartError(
+                "no source is given; expected -p source:=PHOTO, FOLDER, VIDEO, BAG or a webcam's index"
+            )
         try:
             self._frames = self._open()
         except MediaError as error:
@@ -72,7 +80,7 @@ class SourceNode(Node):
         # A webcam's pictures come when they come, and reading waits for them; the timer only keeps asking.
         rate = self._options.rate or self._frames.rate or PHOTOS_PER_SECOND
         period = 5e-3 if self._frames.live and not self._options.rate else 1.0 / rate
-        self.create_timer(period, self._next, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = self.create_timer(period, self._next, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"{self._frames.source} as a camera of {rate:g} images/s on {self._images.topic_name}")
 
     def stop(self) -> None:
@@ -83,22 +91,49 @@ class SourceNode(Node):
     def _open(self) -> Frames:
         source = self._options.source
         if Path(source).expanduser().exists() or "," not in source:
-            return frames(source)
+            return frames(source, topic=self._options.topic)
         return frames([part.strip() for part in source.split(",")])
 
     def _next(self) -> None:
         """Publish one picture, or wait for the first subscriber."""
         if self._options.wait and not self._published and not self._images.get_subscription_count():
             return
-        frame = self._read()
+        frame = self._ahead or self._read()
+        self._ahead = None
         if frame is None:
             self._end()
             return
+        self._publish(frame)
+        if self._frames is not None and self._frames.recorded and not self._options.rate:
+            self._wait_for_next(frame)
+
+    def _publish(self, frame: Frame) -> None:
+        assert self._frames is not None
         image = scaled(frame.image, self._options.width)
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._options.frame_id)
+        frame_id = self._options.frame_id or frame.frame_id or FRAME_ID
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=frame_id)
         self._images.publish(to_message(image, header))
-        self._infos.publish(camera_info(image.shape[1], image.shape[0], self._options.hfov, header))
+        height, width = image.shape[:2]
+        recorded = self._frames.camera
+        info = camera_info(width, height, self._options.hfov, header)
+        self._infos.publish(info if recorded is None else recorded_info(recorded, width, height, header))
         self._published += 1
+
+    def _wait_for_next(self, frame: Frame) -> None:
+        """Read the next image of a bag, and have it published as long after this one as it was recorded."""
+        assert self._timer is not None
+        now = time.monotonic()
+        if not self._began:
+            self._began = now - frame.stamp_seconds
+        self._ahead = self._read()
+        if self._ahead is None:
+            return
+        if self._ahead.index <= frame.index:  # it begins again, after the time between the last two
+            self._began = 0.0
+            return
+        late = self._began + self._ahead.stamp_seconds - now
+        self._timer.timer_period_ns = max(1, round(1e9 * late))
+        self._timer.reset()
 
     def _read(self) -> Frame | None:
         """The next picture, from the beginning again if the source is to be repeated; None at the end."""
@@ -147,6 +182,32 @@ def camera_info(width: int, height: int, hfov: float, header: Header) -> CameraI
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0],
     )
+
+
+def recorded_info(recorded: Any, width: int, height: int, header: Header) -> CameraInfo:
+    """What a bag says about its camera, for images of a width and height in pixels.
+
+    Args:
+        recorded: a sensor_msgs/CameraInfo of ROS 2 as rosbags reads it; of ROS 1 its D, K, R and P in capitals.
+        header: that of the image.
+    """
+    d, k, r, p = (
+        np.asarray(getattr(recorded, name, getattr(recorded, name.upper(), ())), np.float64).tolist() for name in "dkrp"
+    )
+    across, down = width / (recorded.width or width), height / (recorded.height or height)
+    k, p = scaled_matrix(k, 3, across, down), scaled_matrix(p, 4, across, down)
+    return CameraInfo(
+        header=header, width=width, height=height, distortion_model=recorded.distortion_model, d=d, k=k, r=r, p=p
+    )
+
+
+def scaled_matrix(matrix: list[float], columns: int, across: float, down: float) -> list[float]:
+    """K or P for a picture that is so many times as wide and as high; pixel centres are at whole numbers."""
+    rows = np.reshape(matrix, (3, columns)).copy()
+    for row, factor in ((0, across), (1, down)):
+        rows[row] *= factor
+        rows[row, 2] += (factor - 1.0) / 2.0
+    return rows.reshape(-1).tolist()
 
 
 def main(argv: list[str] | None = None) -> int:

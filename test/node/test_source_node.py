@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
+from openpose_ros.encodings import to_bgr
 from openpose_ros.ros import source_node
-from openpose_ros.ros.images import to_bgr
 from openpose_ros.ros.program import StartError
 from openpose_ros.ros.source_node import SourceNode, camera_info, scaled
 
@@ -130,3 +132,62 @@ def test_scaling_keeps_the_shape() -> None:
     assert scaled(image, 0) is image
     assert scaled(image, 402).shape == (200, 402, 3)
     assert scaled(image, 3).shape == (1, 3, 3)
+
+
+def test_a_bag_is_played_at_its_own_pace_with_stamps_of_now(
+    graph: Any, write_bag: Callable[..., Path], tmp_path: Path
+) -> None:
+    from openpose_ros.bags.types import ros2
+
+    region = ros2().types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    k, p = np.array([50.0, 0, 10, 0, 50, 5, 0, 0, 1]), np.array([50.0, 0, 10, 0, 0, 50, 5, 0, 0, 0, 1, 0])
+    info = {
+        "width": 20, "height": 10, "distortion_model": "plumb_bob", "d": np.arange(5.0), "k": k, "r": np.eye(3).ravel(),
+        "p": p, "binning_x": 0, "binning_y": 0, "roi": region,
+    }  # fmt: skip
+    times = [0, 50_000_000, 350_000_000, 400_000_000]
+    pictures = [np.full((10, 20, 3), 10 * number, np.uint8) for number in range(len(times))]
+    messages = [
+        ("/front/image_raw", "sensor_msgs/Image", 10**18 + later, {"image": picture, "frame_id": "front"})
+        for later, picture in zip(times, pictures, strict=True)
+    ]
+    path = write_bag(tmp_path / "bag", [("/front/camera_info", "sensor_msgs/CameraInfo", 10**18, info), *messages])
+    images, infos = graph.listen(ImageMessage, "image"), graph.listen(CameraInfo, "camera_info")
+    node = graph.run(SourceNode, parameters(source=path, loop="false", wait="true", width=40))
+    graph.until(lambda: node.finished)
+    graph.until(lambda: len(images) == len(infos) == 4)
+    assert [int(to_bgr(image)[0, 0, 0]) for image in images] == [0, 10, 20, 30]
+    assert {message.header.frame_id for message in [*images, *infos]} == {"front"}
+    stamps = [image.header.stamp.sec * 10**9 + image.header.stamp.nanosec for image in images]
+    assert abs(stamps[0] / 1e9 - time.time()) < 60
+    # No earlier than it was recorded after the first one; how much later depends on the machine.
+    assert all(stamp - stamps[0] >= later - 20_000_000 for stamp, later in zip(stamps, times, strict=True))
+    assert (infos[0].width, infos[0].height, infos[0].distortion_model) == (40, 20, "plumb_bob")
+    assert infos[0].k.tolist() == [100, 0, 20.5, 0, 100, 10.5, 0, 0, 1]
+    assert infos[0].p.tolist() == [100, 0, 20.5, 0, 0, 100, 10.5, 0, 0, 0, 1, 0]
+    assert list(infos[0].d) == [0, 1, 2, 3, 4]
+
+
+def test_a_bag_begins_again_and_its_pace_can_be_set(graph: Any, write_bag: Callable[..., Path], tmp_path: Path) -> None:
+    pictures = [np.full((4, 4, 3), 10 * number, np.uint8) for number in range(3)]
+    messages = [("/image", "sensor_msgs/Image", 1 + n * 10**7, {"image": p}) for n, p in enumerate(pictures)]
+    path = write_bag(tmp_path / "bag", messages)
+    images = graph.listen(ImageMessage, "image")
+    graph.run(SourceNode, parameters(source=path, wait="true"))
+    graph.until(lambda: len(images) >= 5)
+    assert [int(to_bgr(image)[0, 0, 0]) for image in images[:5]] == [0, 10, 20, 0, 10]
+    slow = write_bag(tmp_path / "slow", [(*message[:2], number * 10**12, message[3]) for number, message in
+                                         enumerate(messages)])  # fmt: skip
+    hurried = graph.listen(ImageMessage, "hurried")
+    node = graph.run(SourceNode, [*parameters(source=slow, wait="true", rate=50, loop="false"), "-r", "image:=hurried"])
+    graph.until(lambda: node.finished and len(hurried) == 3)
+
+
+def test_a_bag_of_several_cameras_needs_a_topic(graph: Any, write_bag: Callable[..., Path], tmp_path: Path) -> None:
+    picture = {"image": np.zeros((4, 4, 3), np.uint8)}
+    path = write_bag(tmp_path / "bag", [(topic, "sensor_msgs/Image", 1, picture) for topic in ("/a/image", "/b/image")])
+    with pytest.raises(StartError, match="several image topics, /a/image, /b/image"):
+        graph.run(SourceNode, parameters(source=path))
+    images = graph.listen(ImageMessage, "image")
+    graph.run(SourceNode, parameters(source=path, topic="/b/image", wait="true"))
+    graph.until(lambda: images)
