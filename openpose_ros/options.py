@@ -130,6 +130,126 @@ class DrawOptions(OptionSet):
 
 
 @dataclass(frozen=True)
+class DepthOptions(OptionSet):
+    """Places in space, from a depth image."""
+
+    depth: bool = option(
+        False,
+        "tell where joints are in space: read depth, registered to the image, and camera_info beside every image",
+    )
+    rectified: bool = option(
+        False,
+        "the images are rectified (image_rect): directions come from P of camera_info instead of K and D",
+    )
+    depth_slop: float = option(
+        0.02,
+        "seconds by which the stamps of an image and of its depth may differ; half a frame's time is enough",
+        minimum=0.0,
+        maximum=10.0,
+        live=True,
+    )
+    depth_wait: float = option(
+        0.05,
+        "seconds that a result waits at most for its depth image, which may come later than the network's answer",
+        minimum=0.0,
+        maximum=10.0,
+        live=True,
+    )
+    depth_min: float = option(
+        0.2, "metres below which a depth is taken for an error of the sensor", minimum=0.0, maximum=1000.0, live=True
+    )
+    depth_max: float = option(
+        10.0, "metres above which a depth is taken for an error of the sensor", minimum=0.1, maximum=1000.0, live=True
+    )
+    depth_window: float = option(
+        0.08,
+        "side in metres of the square around a joint in which its depth is read: more pixels for somebody near",
+        minimum=0.01,
+        maximum=0.5,
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        if self.depth_min >= self.depth_max:
+            raise ValueError(f"depth_min is {self.depth_min} and depth_max {self.depth_max}; expected the former below")
+
+
+@dataclass(frozen=True)
+class MarkerOptions(OptionSet):
+    """How people are shown in space (RViz)."""
+
+    marker_distance: float = option(
+        3.0,
+        "metres before the camera at which people without depth are shown; needs camera_info",
+        minimum=0.1,
+        maximum=100.0,
+        live=True,
+    )
+    marker_line_width: float = option(
+        0.03, "width of a limb in metres; joints and labels follow it", minimum=0.001, maximum=1.0, live=True
+    )
+    marker_labels: bool = option(True, "write each person's id and score above it", live=True)
+
+
+@dataclass(frozen=True)
+class BridgeOptions(OptionSet):
+    """The same people in the messages of others."""
+
+    foxglove: bool = option(False, "publish foxglove_msgs/ImageAnnotations on annotations")
+    hri: bool = option(
+        False, "publish tracked people for ROS4HRI (REP-155) below /humans/bodies, in messages of hri_msgs"
+    )
+    vision: bool = option(False, "publish the boxes of people as vision_msgs/Detection2DArray on detections")
+
+
+@dataclass(frozen=True)
+class TrackOptions(OptionSet):
+    """How people are followed from image to image."""
+
+    track: bool = option(
+        True, "give people ids that stay theirs from image to image; false leaves all ids at -1", live=True
+    )
+    track_memory: float = option(
+        2.0,
+        "seconds for which somebody out of sight keeps the id; images must come more often than that",
+        minimum=0.0,
+        maximum=60.0,
+        live=True,
+    )
+    track_min_similarity: float = option(
+        0.1,
+        "object keypoint similarity with where somebody is expected, below which it must be somebody else",
+        minimum=0.01,
+        maximum=1.0,
+        live=True,
+    )
+    track_min_frames: int = option(
+        1,
+        "images in which somebody must have been seen before an id is given; more keeps ids from false finds",
+        minimum=1,
+        maximum=100,
+        live=True,
+    )
+    smooth: bool = option(
+        False, "smooth the joints of each person over time (One-Euro filter), whether ids are given or not", live=True
+    )
+    smooth_min_cutoff: float = option(
+        1.0,
+        "cutoff of the smoothing of a joint at rest in Hz; less is calmer and slower",
+        minimum=0.01,
+        maximum=100.0,
+        live=True,
+    )
+    smooth_beta: float = option(
+        10.0,
+        "what a speed of one body height a second adds to that cutoff in Hz; more follows motion more closely",
+        minimum=0.0,
+        maximum=100.0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True)
 class PoseNodeOptions(OptionSet):
     """The node around the network."""
 
@@ -141,6 +261,11 @@ class PoseNodeOptions(OptionSet):
     autostart: bool = option(
         True, "configure and activate at the start; false waits for a lifecycle manager to ask for it"
     )
+    cameras: str = option(
+        "",
+        "names of several cameras, such as left,right: each has its topics below its name (left/image, left/poses), "
+        "all share one network; empty is one camera without a name",
+    )
     image_transport: str = option(
         "raw",
         "how the images come: raw is sensor_msgs/Image on the topic image, compressed is "
@@ -151,6 +276,28 @@ class PoseNodeOptions(OptionSet):
         "auto",
         "reliability asked of the camera; auto is reliable where every publisher offers that, else best effort",
         choices=("auto", "reliable", "best_effort"),
+    )
+    max_rate: float = option(
+        0.0,
+        "images a second of each camera that are looked at, the newest then; 0 takes as many as there is time for",
+        minimum=0.0,
+        maximum=1000.0,
+        live=True,
+    )
+    max_age: float = option(
+        0.0,
+        "seconds after which an image is too old to be looked at, by its stamp and the node's clock; 0 takes any",
+        minimum=0.0,
+        maximum=86400.0,
+        live=True,
+    )
+    max_batch: int = option(
+        0,
+        "images of different cameras that go through the network together; 0 takes all that are there on a GPU, "
+        "where that is faster, and one at a time on a CPU",
+        minimum=0,
+        maximum=64,
+        live=True,
     )
     value_range: str = option(
         "",
@@ -165,6 +312,20 @@ class PoseNodeOptions(OptionSet):
 
     def __post_init__(self) -> None:
         self.black_and_white()
+        self.camera_names()
+
+    def camera_names(self) -> tuple[str, ...]:
+        """The cameras' names; a single empty one where none has a name."""
+        if not self.cameras.strip():
+            return ("",)
+        names = tuple(name.strip() for name in self.cameras.split(","))
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*", name) or names.count(name) > 1:
+                raise ValueError(
+                    f"cameras is {self.cameras!r}; expected different names such as left,right, of letters, digits "
+                    "and underscores"
+                )
+        return names
 
     def black_and_white(self) -> tuple[float, float] | None:
         """The two values of ``value_range``, None where it is empty."""
@@ -180,24 +341,54 @@ class PoseNodeOptions(OptionSet):
 
 
 @dataclass(frozen=True)
+class HealthOptions(OptionSet):
+    """When the node calls itself unwell (/diagnostics)."""
+
+    diagnostics_period: float = option(
+        1.0, "seconds between two messages on /diagnostics; 0 sends none", minimum=0.0, maximum=3600.0
+    )
+    warn_latency: float = option(
+        0.5, "95th percentile, in seconds, of stamp to publishing above which it warns; 0 is never",
+        minimum=0.0, maximum=86400.0, live=True,
+    )  # fmt: skip
+    error_latency: float = option(
+        2.0, "the same above which it is an error; 0 is never", minimum=0.0, maximum=86400.0, live=True
+    )
+    warn_rate: float = option(
+        0.0, "processed images a second below which it warns; 0 is never", minimum=0.0, maximum=1000.0, live=True
+    )
+    stale_after: float = option(
+        3.0, "seconds without an image, while somebody listens, after which a camera is stale",
+        minimum=0.1, maximum=86400.0, live=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class SourceNodeOptions(OptionSet):
     """A stand-in for a camera."""
 
     source: str = option(
-        "", "a photo, several photos with commas between them, a folder of photos, a video file or a webcam's index"
+        "",
+        "a photo, several photos with commas between them, a folder of photos, a video file, a bag or a webcam's index",
     )
+    topic: str = option("", "the image topic of a bag that is played; empty takes the only one")
     rate: float = option(
         0.0,
-        "images a second; 0 takes the rate of the video or webcam, and 1 for photos",
+        "images a second; 0 takes the rate of the video or webcam, the times of a bag, and 1 for photos",
         minimum=0.0,
         maximum=1000.0,
     )
     loop: bool = option(True, "begin again after the last image; false ends the node there")
-    frame_id: str = option("camera_optical_frame", "the frame_id in every header")
+    frame_id: str = option(
+        "", "the frame_id in every header; empty is that of the bag, and camera_optical_frame for anything else"
+    )
     width: int = option(
         0, "width in pixels to which images are scaled, keeping their shape; 0 leaves them", minimum=0, maximum=16384
     )
     hfov: float = option(
-        60.0, "horizontal field of view in degrees that camera_info claims", minimum=1.0, maximum=179.0
+        60.0,
+        "horizontal field of view in degrees that camera_info claims, unless it was recorded in the bag",
+        minimum=1.0,
+        maximum=179.0,
     )
     wait: bool = option(False, "publish nothing until somebody subscribes to the images")

@@ -1,120 +1,124 @@
-"""The camera: a subscription to one image topic, there only while it is needed, as reliable as its publishers."""
+"""A camera: its images and, where people are to be placed in space or shown there, its depth and its calibration."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import ReliabilityPolicy
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 
-from openpose_ros.ros import qos
-from openpose_ros.ros.mailbox import Mailbox
+from openpose_ros.camera_model import CameraModel
+from openpose_ros.ros.depth import DepthRing, to_camera
+from openpose_ros.ros.mailbox import Slot
+from openpose_ros.ros.settings import Settings
+from openpose_ros.ros.subscription import AdaptiveSubscription
 
-PATIENCE = 3.0
-"""Seconds without an image after which the log says so."""
-
-REMINDER = 10.0
-"""Seconds between two such lines."""
+DEPTHS = 5
+"""Depth images that may wait for the executor: one of them belongs to the image that the network looks at."""
 
 Message = Any
 """sensor_msgs/Image or sensor_msgs/CompressedImage."""
 
 
 class Camera:
-    """One image topic. All methods are for the executor's thread.
+    """The topics of one camera. Methods are for the executor's thread where they do not say otherwise.
 
     Args:
-        node: makes the subscription.
-        transport: ``raw`` or ``compressed``.
-        reliability: ``auto``, ``reliable`` or ``best_effort``.
-        mailbox: gets every message.
+        node: makes the subscriptions.
+        prefix: before the names of the topics: empty, or the camera's name and a slash.
+        settings: transport, reliability, and whether depth images are used.
+        slot: gets every image.
+
+    Attributes:
+        topic: of the images, full name.
+        depths: the latest depth images; None where none are used.
+        model: the calibration, as soon as it is known. Replaced as a whole, so that any thread may take it.
+        problem: what is wrong with the calibration, else empty.
     """
 
-    def __init__(self, node: Node, transport: str, reliability: str, mailbox: Mailbox[Message]) -> None:
-        # As image_transport does it: remap the base name, then append.
-        base = node.resolve_topic_name("image")
-        self.topic = base if transport == "raw" else f"{base}/compressed"
-        self._type = ImageMessage if transport == "raw" else CompressedImage
+    def __init__(self, node: Node, prefix: str, settings: Settings, slot: Slot[Message]) -> None:
         self._node = node
-        self._wish = reliability
-        self._mailbox = mailbox
-        self._subscription: Subscription | None = None
-        self._asked: ReliabilityPolicy | None = None
-        self._needed = False
-        self._remind_at = 0.0
+        self.depths: DepthRing | None = DepthRing() if settings.depth.depth else None
+        self.problem = ""
+        self.model: CameraModel | None = None
+        self._info: CameraInfo | None = None
+        self._rectified = settings.depth.rectified
 
-    def need(self, needed: bool) -> None:
-        """Subscribe, or let go."""
-        self._needed = needed
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Look at the publishers again and subscribe anew if another reliability suits them better."""
-        asked = self._suitable() if self._needed else None
-        if asked == self._asked:
-            return
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
-        self._asked = asked
-        if asked is None:
-            return
-        self._remind_at = time.monotonic() + PATIENCE
-        # Deserialised by rclpy. A raw subscription that leaves this to the worker, for the images it takes, was
-        # slower: at 30 Hz 1.3 ms of CPU per image against 3.0 (640x480), 1.8 against 6.1 (1280x720), and 1.4 against
-        # 2.6, 2.7 against 4.4 when the worker takes one image of three.
-        self._subscription = self._node.create_subscription(
-            self._type,
-            self.topic,
-            self._receive,
-            qos.images(asked),
-            event_callbacks=qos.when_publishers_change(self._publishers_changed),
+        # As image_transport does it: remap the base name, then append.
+        base = node.resolve_topic_name(f"{prefix}image")
+        reliability = settings.node.qos
+        raw = settings.node.image_transport == "raw"
+        self.topic = base if raw else f"{base}/compressed"
+        self._images = AdaptiveSubscription(
+            node, ImageMessage if raw else CompressedImage, self.topic, "images", reliability, slot.put,
+            hint=" (parameter image_transport)",
+        )  # fmt: skip
+        self._infos = AdaptiveSubscription(
+            node, CameraInfo, info_topic(node, prefix), "the calibration", reliability, self._calibrate
         )
+        self._depth: AdaptiveSubscription | None = None
+        if self.depths is not None:
+            topic = node.resolve_topic_name(f"{prefix}depth")
+            self._depth = AdaptiveSubscription(
+                node, ImageMessage, topic, "depth images", reliability, self.depths.put,
+                hint=" (the depth image registered to the colour image, uncompressed)", queue=DEPTHS,
+            )  # fmt: skip
+
+    @property
+    def listening(self) -> bool:
+        """Whether images are let in now."""
+        return self._images.listening
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last image, or since images are let in."""
+        return self._images.silence
+
+    def need(self, images: bool, calibration: bool) -> None:
+        """Subscribe to what is needed, let go of the rest.
+
+        Args:
+            images: whether people are to be found now.
+            calibration: whether somebody wants to see them in space; always so with depth.
+        """
+        self._images.need(images)
+        self._infos.need(images and (calibration or self._depth is not None))
+        if self._depth is not None:
+            self._depth.need(images)
 
     def remind(self) -> None:
-        """Say in the log, every now and then, that no image comes, and why that may be."""
-        if self._subscription is not None and time.monotonic() > self._remind_at:
-            self._node.get_logger().warning(f"waiting for images on {self.topic}: {self._why()}")
-            self._remind_at = time.monotonic() + REMINDER
+        """Say in the log, every now and then, what does not come, and why that may be."""
+        self._images.remind()
+        if self.model is None:
+            self._infos.remind()
+        if self._depth is not None:
+            self._depth.remind()
 
-    def _receive(self, message: Message) -> None:
-        self._remind_at = time.monotonic() + PATIENCE
-        self._mailbox.put(message)
+    def _calibrate(self, message: CameraInfo) -> None:
+        if self._info is not None and _same(message, self._info):
+            return
+        self._info, self.model, self.problem = message, None, ""
+        try:
+            self.model = to_camera(message, self._rectified)
+        except ValueError as error:
+            self.problem = str(error)
+            self._node.get_logger().error(f"the calibration on {self._infos.topic} cannot be used: {error}")
 
-    def _publishers_changed(self) -> None:
-        self.refresh()
-        if self._wish == "reliable" and qos.BEST_EFFORT in qos.offered(self._node, self.topic):
-            self._node.get_logger().warning(
-                f"a publisher of {self.topic} offers best effort only and is not heard; set the parameter qos to auto "
-                "or best_effort",
-                once=True,
-            )
 
-    def _suitable(self) -> ReliabilityPolicy:
-        """Reliable loses nothing, but hears no publisher that offers less."""
-        if self._wish != "auto":
-            return qos.RELIABLE if self._wish == "reliable" else qos.BEST_EFFORT
-        offers = qos.offered(self._node, self.topic)
-        if not offers:
-            return self._asked or qos.RELIABLE
-        return qos.RELIABLE if offers == {qos.RELIABLE} else qos.BEST_EFFORT
+def info_topic(node: Node, prefix: str = "") -> str:
+    """Where the calibration comes from: camera_info beside the images, unless it is remapped itself."""
+    own = node.resolve_topic_name(f"{prefix}camera_info")
+    if own != node.resolve_topic_name(f"{prefix}camera_info", only_expand=True):
+        return str(own)
+    beside = node.resolve_topic_name(f"{prefix}image").rpartition("/")[0]
+    return str(node.resolve_topic_name(f"{beside}/camera_info"))
 
-    def _why(self) -> str:
-        own = f"{self._type.__module__.split('.')[0]}/msg/{self._type.__name__}"
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
-        others = sorted({p.topic_type for p in publishers} - {own})
-        if others:
-            return f"it carries {', '.join(others)}; expected {own} (parameter image_transport)"
-        if publishers:
-            return f"it has {len(publishers)} publisher(s), but nothing came"
-        there = [name for name, types in self._node.get_topic_names_and_types() if own in types and self._foreign(name)]
-        return f"nobody publishes it; there is {', '.join(there)} (remap image)" if there else "nobody publishes it"
 
-    def _foreign(self, topic: str) -> bool:
-        """Whether somebody but this node publishes a topic."""
-        me = (self._node.get_name(), self._node.get_namespace())
-        return any((p.node_name, p.node_namespace) != me for p in self._node.get_publishers_info_by_topic(topic))
+def _same(one: CameraInfo, other: CameraInfo) -> bool:
+    """Whether two messages tell the same calibration; most cameras send one with every image."""
+    header, one.header = one.header, other.header
+    try:
+        return bool(one == other)
+    finally:
+        one.header = header

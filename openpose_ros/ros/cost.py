@@ -8,10 +8,11 @@ from rclpy.context import Context
 from std_msgs.msg import Header
 
 from openpose_ros.benchmark.table import timed
+from openpose_ros.encodings import to_bgr
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image
 from openpose_ros.ros import qos
-from openpose_ros.ros.images import to_bgr, to_message
+from openpose_ros.ros.images import to_message
 from openpose_ros.ros.messages import PeopleMessage
 
 
@@ -27,8 +28,8 @@ def publishing(people: People, repeats: int) -> dict[str, list[float]]:
     rclpy.init(context=context)
     node = rclpy.create_node("openpose_ros_benchmark", context=context)
     try:
-        node.create_subscription(msg.People, "benchmark/poses", lambda message: None, qos.RESULTS)
-        publisher = node.create_publisher(msg.People, "benchmark/poses", qos.RESULTS)
+        node.create_subscription(msg.People, "benchmark/poses", lambda message: None, qos.results())
+        publisher = node.create_publisher(msg.People, "benchmark/poses", qos.results())
         builder, header = PeopleMessage(people.skeleton), Header()
         filled = builder.fill(people, header)
         return {

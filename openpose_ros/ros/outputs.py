@@ -2,74 +2,215 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from openpose_msgs import msg
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
+from openpose_ros.camera_model import CameraModel
 from openpose_ros.draw import draw
-from openpose_ros.options import DrawOptions
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image
 from openpose_ros.ros import qos
 from openpose_ros.ros.images import compress, to_message
+from openpose_ros.ros.markers import Markers
 from openpose_ros.ros.messages import PeopleMessage, skeleton_message
+from openpose_ros.ros.settings import Settings
 from openpose_ros.skeleton import Skeleton
 
 
-class Outputs:
-    """poses, poses/skeleton, annotated and annotated/compressed. Publishes from one thread.
+@dataclass(frozen=True, eq=False)
+class Result:
+    """All that is known about one image.
+
+    Attributes:
+        header: of the image, untouched.
+        image: (H, W, 3) uint8 BGR.
+        people: those it shows.
+        camera: the calibration; None while it is not known.
+    """
+
+    header: Header
+    image: Image
+    people: People
+    camera: CameraModel | None
+
+
+class Output(Protocol):
+    """What is made of the results of one camera, on one or several topics."""
+
+    needs_calibration: bool
+    """Whether it shows people in space."""
+
+    topics: tuple[str, ...]
+    """Full names of its topics."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody listens."""
+
+    def publish(self, result: Result, settings: Settings) -> None:
+        """Publish one result to those who listen."""
+
+    def close(self) -> None:
+        """Take the publishers away."""
+
+
+class Publishers:
+    """Makes lifecycle publishers: what is published while the node is not active is dropped.
 
     Args:
-        node: a lifecycle node: what is published while it is not active is dropped.
-        skeleton: of all people.
+        node: the lifecycle node.
+        prefix: before the topics' names: empty, or a camera's name and a slash.
         listeners_changed: called when somebody begins or ceases to listen.
     """
 
-    def __init__(self, node: LifecycleNode, skeleton: Skeleton, listeners_changed: Callable[[], None]) -> None:
-        self._node = node
+    def __init__(self, node: LifecycleNode, prefix: str, listeners_changed: Callable[[], None]) -> None:
+        self.node = node
+        self._prefix = prefix
+        self._changed = listeners_changed
+
+    def __call__(self, kind: Any, topic: str, profile: Any, below: str = "") -> Any:
+        """A publisher on a topic of this camera, or on one that lies below it wherever it is remapped to."""
+        name = topic if topic.startswith("/") else f"{self._prefix}{topic}"
+        if below:
+            name = f"{self.node.resolve_topic_name(name)}/{below}"
+        return self.node.create_lifecycle_publisher(
+            kind,
+            name,
+            profile,
+            event_callbacks=qos.for_publisher(self.node, name, self._changed),
+            qos_overriding_options=qos.overridable(),
+        )
+
+    def remove(self, *publishers: Any) -> None:
+        """Take publishers away."""
+        for publisher in publishers:
+            self.node.destroy_lifecycle_publisher(publisher)
+
+
+class Poses:
+    """poses, and poses/skeleton, which says what the keypoints mean to everybody who comes."""
+
+    needs_calibration = False
+
+    def __init__(self, publishers: Publishers, skeleton: Skeleton) -> None:
+        self._publishers = publishers
         self._skeleton = skeleton
         self._message = PeopleMessage(skeleton)
-        events = qos.when_listeners_change(listeners_changed)
-        compressed = f"{node.resolve_topic_name('annotated')}/compressed"
-        create = node.create_lifecycle_publisher
-        self._poses = create(msg.People, "poses", qos.RESULTS, event_callbacks=events)
-        self._annotated = create(ImageMessage, "annotated", qos.PICTURES, event_callbacks=events)
-        self._compressed = create(CompressedImage, compressed, qos.PICTURES, event_callbacks=events)
-        self._latched = create(msg.Skeleton, "poses/skeleton", qos.LATCHED)
+        self._poses = publishers(msg.People, "poses", qos.results())
+        self._latched = publishers(msg.Skeleton, "poses/skeleton", qos.latched())
+        self.topics: tuple[str, ...] = (self._poses.topic_name,)
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._poses.get_subscription_count())
+
+    def describe(self) -> None:
+        """Publish what the keypoints mean; to be called when the node has become active."""
+        self._latched.publish(skeleton_message(self._skeleton))
+
+    def publish(self, result: Result, settings: Settings) -> None:
+        self._poses.publish(self._message.fill(result.people, result.header))
+
+    def close(self) -> None:
+        self._publishers.remove(self._poses, self._latched)
+
+
+class MarkersInSpace:
+    """poses/markers."""
+
+    needs_calibration = True
+
+    def __init__(self, publishers: Publishers, skeleton: Skeleton) -> None:
+        self._publishers = publishers
+        self._skeleton = skeleton
+        self._markers = Markers(skeleton)
+        self._publisher = publishers(MarkerArray, "poses/markers", qos.results())
+        self._listeners = 0
+        self.topics: tuple[str, ...] = (self._publisher.topic_name,)
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._publisher.get_subscription_count())
+
+    def publish(self, result: Result, settings: Settings) -> None:
+        listeners = self._publisher.get_subscription_count()
+        if listeners > self._listeners:
+            # Whoever came may still show what was there before it went away, or before this node was started anew.
+            self._markers = Markers(self._skeleton)
+        self._listeners = listeners
+        self._publisher.publish(self._markers.fill(result.people, result.header, result.camera, settings.markers))
+        if self._markers.unplaced and result.camera is None:
+            self._publishers.node.get_logger().warning(
+                f"{self.topics[0]} shows nobody while there is neither depth nor camera_info", once=True
+            )
+
+    def close(self) -> None:
+        self._publishers.remove(self._publisher)
+
+
+class Annotated:
+    """annotated and annotated/compressed: drawn once for both."""
+
+    needs_calibration = False
+
+    def __init__(self, publishers: Publishers) -> None:
+        self._publishers = publishers
+        self._raw = publishers(ImageMessage, "annotated", qos.pictures())
+        # As image_transport does it: remap the base name, then append.
+        self._compressed = publishers(CompressedImage, "annotated", qos.pictures(), below="compressed")
+        self.topics: tuple[str, ...] = (self._raw.topic_name, self._compressed.topic_name)
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self._raw.get_subscription_count() or self._compressed.get_subscription_count())
+
+    def publish(self, result: Result, settings: Settings) -> None:
+        picture = draw(result.image, result.people, settings.draw)
+        if self._raw.get_subscription_count():
+            self._raw.publish(to_message(picture, result.header))
+        if self._compressed.get_subscription_count():
+            self._compressed.publish(compress(picture, result.header, settings.node.jpeg_quality))
+
+    def close(self) -> None:
+        self._publishers.remove(self._raw, self._compressed)
+
+
+class Outputs:
+    """All outputs of one camera, the most urgent first. Publishes from one thread."""
+
+    def __init__(self, outputs: Sequence[Output]) -> None:
+        self._outputs = outputs
 
     @property
     def wanted(self) -> bool:
         """Whether somebody listens to what is made of images."""
-        return any(p.get_subscription_count() for p in (self._poses, self._annotated, self._compressed))
+        return any(output.wanted for output in self._outputs)
 
     @property
-    def names(self) -> str:
-        """The topics of which one must have a listener, for the log."""
-        return " or ".join(p.topic_name for p in (self._poses, self._annotated, self._compressed))
+    def needs_calibration(self) -> bool:
+        """Whether somebody wants to see people in space."""
+        return any(output.needs_calibration and output.wanted for output in self._outputs)
 
-    def describe(self) -> None:
-        """Publish what the keypoints mean, for everybody who comes later too."""
-        self._latched.publish(skeleton_message(self._skeleton))
+    @property
+    def topics(self) -> list[str]:
+        """The topics of which one must have a listener."""
+        return [topic for output in self._outputs for topic in output.topics]
 
-    def publish(self, people: People, image: Image, header: Header, options: DrawOptions, jpeg_quality: int) -> None:
-        """Publish the people of one image under its own header, and the picture of them if it is wanted."""
-        if self._poses.get_subscription_count():
-            self._poses.publish(self._message.fill(people, header))
-        raw = self._annotated.get_subscription_count()
-        compressed = self._compressed.get_subscription_count()
-        if not (raw or compressed):
-            return
-        picture = draw(image, people, options)
-        if raw:
-            self._annotated.publish(to_message(picture, header))
-        if compressed:
-            self._compressed.publish(compress(picture, header, jpeg_quality))
+    def publish(self, result: Result, settings: Settings) -> None:
+        """Publish one result to all who listen."""
+        for output in self._outputs:
+            if output.wanted:
+                output.publish(result, settings)
 
     def close(self) -> None:
-        """Take the publishers away."""
-        for publisher in (self._poses, self._annotated, self._compressed, self._latched):
-            self._node.destroy_lifecycle_publisher(publisher)
+        """Take all publishers away."""
+        for output in self._outputs:
+            output.close()

@@ -1,7 +1,8 @@
 """Option classes <-> the parameters of a node: declared with description and range, checked before, applied after.
 
 An option that can change in a running node is a parameter that can be set; every other one is read-only. Values are
-taken as people write them: ``input_size:=368`` and ``rate:=5`` are a text and a number with a fraction all the same.
+taken as people write them: ``input_size:=368``, ``rate:=5`` and ``cameras:=[left,right]`` are two texts and a
+number with a fraction all the same.
 """
 
 from __future__ import annotations
@@ -98,11 +99,13 @@ class Parameters:
 
 
 def _as_meant(value: Any, option: Option) -> Any:
-    """A whole number where a fraction or a text is wanted, as that; everything else as it is."""
+    """A whole number where a fraction or a text is wanted, as that, a list as a text with commas; all else as it is."""
     if option.kind is float and type(value) is int:
         return float(value)
     if option.kind is str and type(value) in (int, float):
         return str(value)
+    if option.kind is str and isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
     return value
 
 

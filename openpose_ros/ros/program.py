@@ -15,7 +15,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
-from openpose_ros.ros.interface import Interface, usage
+from openpose_ros.ros.interface import Interface
+from openpose_ros.ros.manual import usage
 
 TURN = 0.2
 """Seconds between two looks at whether somebody asked to stop."""

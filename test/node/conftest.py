@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class FakeEstimator:
         gate: while it is closed, images wait in here.
         failure: raised instead of a result.
         seen: the upper left pixel of every image.
+        batches: how many images came together.
+        whole: whether the person has all its joints, and not its nose alone.
     """
 
     def __init__(self, inputs: InputOptions, decode: DecodeOptions, card: Card) -> None:
@@ -71,9 +74,16 @@ class FakeEstimator:
         self.gate.set()
         self.failure: Exception | None = None
         self.seen: list[list[int]] = []
+        self.batches: list[int] = []
+        self.whole = False
         self.closed = False
 
-    def __call__(self, image: Any) -> People:
+    def submit(self, images: Any) -> Any:
+        self.batches.append(len(images))
+        found = [self._people(image) for image in images]
+        return SimpleNamespace(result=lambda: found)
+
+    def _people(self, image: Any) -> People:
         corner = image[0, 0].tolist()
         self.seen.append(corner)
         assert self.gate.wait(PATIENCE)
@@ -84,6 +94,8 @@ class FakeEstimator:
             return People.empty(self.skeleton, size)
         xy = np.full((1, len(self.skeleton.joints), 2), np.nan)
         xy[0, 0] = corner[:2]
+        if self.whole:
+            xy[0] = corner[:2] + 10.0 * np.random.default_rng(0).normal(size=xy.shape[1:])
         return People.from_arrays(self.skeleton, xy, size, person_score=[0.5])
 
     def close(self) -> None:
@@ -95,6 +107,7 @@ class Loader:
 
     Attributes:
         failure: raised instead of loading.
+        whole: of the estimators.
         calls: the arguments of every call.
         estimators: what was loaded.
     """
@@ -102,6 +115,7 @@ class Loader:
     def __init__(self) -> None:
         self.card = Card("fake", {"type": "fake"}, COCO_18, min_person_score=0.25)
         self.failure: Exception | None = None
+        self.whole = False
         self.calls: list[tuple[str, BackendOptions]] = []
         self.estimators: list[FakeEstimator] = []
 
@@ -112,6 +126,7 @@ class Loader:
         if self.failure is not None:
             raise self.failure
         self.estimators.append(FakeEstimator(inputs, decode, replace(self.card)))
+        self.estimators[-1].whole = self.whole
         return self.estimators[-1]
 
 

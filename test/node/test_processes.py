@@ -22,7 +22,8 @@ from openpose_msgs.msg import People
 from sensor_msgs.msg import Image as ImageMessage
 
 from openpose_ros.card import Card
-from openpose_ros.ros.interface import INTERFACES, usage
+from openpose_ros.ros.interface import INTERFACES
+from openpose_ros.ros.manual import usage
 from openpose_ros.skeleton import COCO_18
 
 ROOT = Path(__file__).resolve().parents[2]

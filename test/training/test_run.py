@@ -171,8 +171,8 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_written(
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_few_photos_can_be_learned_by_heart(settings: Settings) -> None:
-    config = settings("overfit=2", "steps=600", "batch=2", "data.crop.height=128", "data.crop.width=128",
-                      "validation.every=600", "validation.start=false", "checkpoints.every=600", "clip=100",
+    config = settings("overfit=2", "steps=1500", "batch=2", "data.crop.height=128", "data.crop.width=128",
+                      "validation.every=1500", "validation.start=false", "checkpoints.every=1500", "clip=100",
                       "optimiser.rate=2e-3", "schedule.warmup=20", "schedule.type=cosine", norm=True)  # fmt: skip
     train(config)
     assert lines(config)[-1]["AP"] > 95.0

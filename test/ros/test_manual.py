@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from openpose_ros.ros.interface import FROM_CARD, INTERFACES, POSE_NODE, Interface, page, parameter_file, usage
+from openpose_ros.ros.interface import FROM_CARD, INTERFACES, POSE_NODE, Interface
+from openpose_ros.ros.manual import page, parameter_file, usage
 
 ROOT = Path(__file__).resolve().parents[2]
-REMEDY = "run python -m openpose_ros.ros.interface"
+REMEDY = "run python -m openpose_ros.ros.manual"
 
 
 def test_parameter_file_is_that_of_the_options() -> None:
@@ -42,7 +43,7 @@ def test_every_parameter_has_one_name_and_a_description(interface: Interface) ->
 @pytest.mark.parametrize("interface", INTERFACES, ids=lambda interface: interface.name)
 def test_usage_names_every_topic_and_parameter(interface: Interface) -> None:
     text = usage(interface)
-    for name in [*interface.subscribes, *interface.publishes]:
+    for name in [*interface.subscribes, *interface.publishes, *interface.services]:
         assert f"  {name} " in text
     for option in interface.parameters():
         assert f"  {option.name}:=" in text
