@@ -16,7 +16,7 @@ from openpose_ros.options import TrackOptions
 from openpose_ros.people import People
 from openpose_ros.skeleton import Skeleton
 from openpose_ros.smoothing import one_euro
-from openpose_ros.tracks import UNTRACKED, Array, Build, Mask, Rows, Seen, Tracks, squared_height
+from openpose_ros.tracks import UNTRACKED, Array, Build, Mask, Rows, Seen, Tracks
 
 LAST_ID = int(np.iinfo(np.int32).max)
 """The last id that a message can hold: with a new person every second it lasts for 68 years."""
@@ -31,7 +31,7 @@ EVIDENCE = 3.0
 """A similarity by so many joints counts half as much as one by very many, where several would fit."""
 
 REACH = 1.0
-"""A track and a person whose middles are so many heights apart, and three standard deviations more, are not compared."""
+"""A track and a person are not compared whose middles are so many heights and three standard deviations apart."""
 
 
 def joint_similarity(apart: Array, variance: Array, counted: Mask) -> Array:
@@ -91,10 +91,9 @@ class Tracker:
             return people
         if people.skeleton != self._skeleton:
             self._skeleton, self._build = people.skeleton, Build.of(people.skeleton)
-        self._picture = float(max(people.image_size[0], 1))
         seen = Seen.of(people, self._build)
         nobody = np.zeros(len(people), np.bool_)
-        tracks = Tracks.begin(seen, nobody, self._picture) if self._tracks is None else self._tracks
+        tracks = Tracks.begin(seen, nobody) if self._tracks is None else self._tracks
         seconds = 0.0 if self._tracks is None else stamp - self._stamp
         tracks.advance(seconds)
         tracks = tracks.keep(tracks.stale.min(1) <= options.track_memory)
@@ -104,7 +103,7 @@ class Tracker:
         past = tracks.smooth[rows], tracks.speed[rows]
         tracks.smooth[:] = np.nan
         if options.smooth and len(people):
-            height = np.sqrt(squared_height(tracks.size[rows], self._picture))
+            height = np.sqrt(seen.squared_height(tracks.size[rows]))
             xy = np.where(seen.known[..., None], seen.xy, np.nan)
             xy, speed = one_euro(xy, *past, seconds, height, options.smooth_min_cutoff, options.smooth_beta)
             tracks.smooth[rows], tracks.speed[rows] = xy, speed
@@ -116,34 +115,33 @@ class Tracker:
         """The tracks after an image, and for each of its people the row of the track."""
         row, person, shift = self._match(tracks, seen, least)
         tracks.meet(row, seen, person, shift)
-        new = np.ones(len(seen.xy), np.bool_)
-        new[person] = False
-        rows = np.empty(len(new), np.intp)
+        rows = np.full(len(seen.xy), -1)
         rows[person] = row
-        rows[new] = len(tracks) + np.arange(new.sum())
-        return tracks.join(Tracks.begin(seen, new, self._picture)), rows
+        if (new := rows < 0).any():
+            rows[new] = len(tracks) + np.arange(new.sum())
+            tracks = tracks.join(Tracks.begin(seen, new))
+        return tracks, rows
 
     def _match(self, tracks: Tracks, seen: Seen, least: float) -> tuple[Rows, Rows, Array]:
         """M rows of tracks, the people they are, and (M, 2) how far each body is from where it was expected, in pixels.
 
         Only pairs near each other are compared, and only those of at least that similarity may become one.
         """
-        heights = np.sqrt(squared_height(tracks.size, self._picture))
+        heights = np.sqrt(seen.squared_height(tracks.size))
         reach = heights * (REACH + 3.0 * np.sqrt(tracks.covariance[:, 0]))
-        reach = np.maximum(reach[:, None], REACH * np.sqrt(squared_height(seen.size, self._picture)))
+        reach = np.maximum(reach[:, None], REACH * np.sqrt(seen.squared_height(seen.size)))
         row, person = np.nonzero(np.square(tracks.xy.mean(1)[:, None] - seen.middle).sum(-1) < np.square(reach))
 
-        height = squared_height(tracks.size[row] + seen.size[person], self._picture)[:, None]
+        height = seen.squared_height(tracks.size[row] + seen.size[person])[:, None]
         way, counted = seen.xy[person] - tracks.xy[row], seen.known[person]
-        least_variance = height * self._build.tolerance + (FLOOR * self._picture) ** 2
+        least_variance = height * seen.build.tolerance + (FLOOR * seen.picture) ** 2
         variance = least_variance + height * tracks.spread(row)
-        alike = joint_similarity(np.square(way).sum(-1), variance, counted)
+        alike = joint_similarity(np.einsum("kjc,kjc->kj", way, way), variance, counted)
         count = counted.sum(1)
 
-        # Where several fit, a narrow expectation that is met is worth more than a wide one (as the density of a normal
-        # distribution in one dimension is), many joints more than few, and a track of old more than one of a moment.
+        # Where several fit, a narrow expectation that is met is worth more than a wide one, as the density of a normal
+        # distribution is (else those long lost would take the ids of all who pass), and many joints more than few.
         worth = (alike * np.sqrt(least_variance / variance)).sum(1) / (count + EVIDENCE)
-        worth *= tracks.images[row] / (tracks.images[row] + 1.0)
         pair = np.full((len(tracks), len(seen.xy)), -1)
         pair[row, person] = np.where(alike.sum(1) >= least * np.maximum(count, 1), np.arange(len(row)), -1)
         value = np.where(pair >= 0, np.append(worth, 0.0)[pair], 0.0)
@@ -165,6 +163,8 @@ class Tracker:
 def _bounded(tracks: Tracks) -> Tracks:
     """Without those of the people out of sight who are too many."""
     lost = np.flatnonzero(tracks.missed)
+    if len(lost) <= MAX_LOST:
+        return tracks
     keep = np.ones(len(tracks), np.bool_)
     keep[lost[np.argsort(tracks.missed[lost], kind="stable")[MAX_LOST:]]] = False
     return tracks.keep(keep)

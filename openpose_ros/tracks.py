@@ -74,7 +74,8 @@ class Seen(NamedTuple):
         known: (P, J).
         middle, figure_middle: (P, 2) the mean of the known joints, in pixels and in the figure.
         size: (P, 2) squared spread of the known joints in pixels and in the figure: their ratio is the squared height.
-        figure: (J, 2) of the build.
+        build: of their bodies.
+        picture: height of the picture in pixels, at least 1.
     """
 
     xy: Array
@@ -82,7 +83,8 @@ class Seen(NamedTuple):
     middle: Array
     figure_middle: Array
     size: Array
-    figure: Array
+    build: Build
+    picture: float
 
     @classmethod
     def of(cls, people: People, build: Build) -> Seen:
@@ -95,13 +97,13 @@ class Seen(NamedTuple):
         mask *= build.placed[:, None]
         spread = np.square((xy - middle[:, None]) * mask).sum((1, 2))
         figure_spread = np.square((build.figure - figure_middle[:, None]) * mask).sum((1, 2))
-        return cls(xy, known, middle, figure_middle, np.stack([spread, figure_spread], -1), build.figure)
+        size = np.stack([spread, figure_spread], -1)
+        return cls(xy, known, middle, figure_middle, size, build, float(max(people.image_size[0], 1)))
 
-
-def squared_height(size: Array, picture: float) -> Array:
-    """(...) squared heights in pixels of bodies of ``size`` (..., 2) in a picture of so many rows; above 0."""
-    guess = GUESS_WEIGHT * (GUESS * picture) ** 2
-    return np.asarray((size[..., 0] + guess) / (size[..., 1] + GUESS_WEIGHT))
+    def squared_height(self, size: Array) -> Array:
+        """(...) squared heights in pixels of bodies of ``size`` (..., 2) in this picture; above 0."""
+        guess = GUESS_WEIGHT * (GUESS * self.picture) ** 2
+        return np.asarray((size[..., 0] + guess) / (size[..., 1] + GUESS_WEIGHT))
 
 
 @dataclass(eq=False)
@@ -133,11 +135,11 @@ class Tracks:
     speed: Array
 
     @classmethod
-    def begin(cls, seen: Seen, which: Mask, picture: float) -> Tracks:
-        """Tracks of those people (P,) of an image whom nobody knew; the picture has so many rows."""
+    def begin(cls, seen: Seen, which: Mask) -> Tracks:
+        """Tracks of those people (P,) of an image whom nobody knew."""
         known, size = seen.known[which], seen.size[which]
-        height = np.sqrt(squared_height(size, picture))[:, None, None]
-        offset = seen.figure - seen.figure_middle[which][:, None]
+        height = np.sqrt(seen.squared_height(size))[:, None, None]
+        offset = seen.build.figure - seen.figure_middle[which][:, None]
         shape = count, _ = known.shape
         return cls(
             id=np.full(count, UNTRACKED, np.int64),
@@ -162,7 +164,7 @@ class Tracks:
     def join(self, more: Tracks) -> Tracks:
         """These, and after them the others."""
         columns = ((getattr(self, column.name), getattr(more, column.name)) for column in fields(self))
-        return Tracks(*(np.concatenate(pair) for pair in columns)) if len(more) else self
+        return Tracks(*(np.concatenate(pair) for pair in columns))
 
     def advance(self, seconds: float) -> None:
         """On to the next image."""

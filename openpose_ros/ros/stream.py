@@ -119,7 +119,7 @@ class Stream:
             people: those that the network found.
             began: time.perf_counter() when the work on the image began.
         """
-        settings, stamp = self.settings, seconds(header)
+        settings, stamp = self.settings, seconds(header) or time.monotonic()
         if self._forget.is_set() or stamp < self._last_stamp:
             if stamp < self._last_stamp:
                 self._tally.jumps += 1
@@ -131,10 +131,9 @@ class Stream:
             self._forget.clear()
             self._tracker.reset()
         self._last_stamp = stamp
-        if settings.track.track:
-            self._tracker.options = settings.track
-            people = self._tracked(people, stamp)
-        people = self._placed(people, header, settings)
+        people = self._placed(people, header, settings)  # before joints are smoothed: an edge is where it was seen
+        self._tracker.options = settings.track
+        people = self._tracked(people, stamp)
         self.outputs.publish(Result(header, image, people, self.camera.model), settings)
         if (age := self._age(header)) is not None:
             self.window.latency(age)

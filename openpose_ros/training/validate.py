@@ -28,10 +28,11 @@ class LiveBackend:
     def __init__(self, network: nn.Module, card: Card, device: torch.device) -> None:
         self.card = card
         self.device = str(device)
+        self._device = device
         self._answer = AnswerFromBytes(network, card, torch.float32).to(device)
 
     def __call__(self, batch: Batch) -> Fields:
-        images = torch.from_numpy(batch.images).to(self._answer.mean.device)
+        images = torch.from_numpy(batch.images).to(self._device)
         with torch.inference_mode():
             heatmaps, pafs = self._answer(images)
         return Fields(
