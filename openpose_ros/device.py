@@ -1,11 +1,21 @@
-"""What this machine's processors are good at, and how much memory this process takes on them."""
+"""What this machine's processors are good at, how much memory this process takes on them, and GPUs through CuPy."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import is_cupy_array, is_torch_array
+
+Bytes = npt.NDArray[np.uint8]
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -46,3 +56,177 @@ def gpu_mib(device: str) -> int | None:
     if torch is None or not device.startswith("cuda"):
         return None
     return int(torch.cuda.memory_reserved(device)) // 2**20
+
+
+class GpuError(RuntimeError):
+    """CuPy cannot work on a GPU; the text says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Bytes of a GPU: where they begin and how many they are. They are given back with ``owner``."""
+
+    pointer: int
+    size: int
+    owner: Any
+
+
+class Cuda:
+    """One NVIDIA GPU through CuPy: memory, copies, kernels and clocks, all on a stream of the caller.
+
+    Where PyTorch is in use, CuPy takes its memory from PyTorch's pool, so that neither hoards what the other lacks.
+    """
+
+    def __init__(self, index: int) -> None:
+        """Take the GPU of that number.
+
+        Raises:
+            GpuError: CuPy is not installed, does not fit the driver, or sees no such GPU.
+        """
+        try:
+            import cupy
+
+            properties = cupy.cuda.runtime.getDeviceProperties(index)
+        except ImportError as error:
+            raise GpuError(
+                f"CuPy cannot be imported ({error}): pip install cupy-cuda13x, or cupy-cuda12x for CUDA 12"
+            ) from None
+        except RuntimeError as error:
+            raise GpuError(f"CuPy cannot use GPU {index}: {error}") from None
+        self._cupy = cupy
+        self.index = index
+        self.name: str = properties["name"].decode()
+        self.processors: int = properties["multiProcessorCount"]
+        _share_memory(cupy)
+
+    def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]:
+        """Kernels of CUDA source; CuPy keeps what it compiled in ``CUPY_CACHE_DIR`` for the next start.
+
+        Raises:
+            GpuError: NVRTC is missing, or it or the driver refuses.
+        """
+        cupy = self._cupy
+        try:
+            with cupy.cuda.Device(self.index):
+                module = cupy.RawModule(code=source, options=tuple(options))
+                module.compile()
+                return [module.get_function(name) for name in names]
+        except (RuntimeError, OSError, cupy.cuda.compiler.CompileException) as error:
+            raise GpuError(f"CuPy cannot compile for {self.name}: {error}") from error
+
+    def stream_of(self, array: Any) -> int:
+        """The stream on which whoever holds this array works now."""
+        if is_torch_array(array):
+            return int(sys.modules["torch"].cuda.current_stream(array.device).cuda_stream)
+        with self._cupy.cuda.Device(self.index):
+            return int(self._cupy.cuda.get_current_stream().ptr)
+
+    def pointer(self, array: Any) -> int:
+        """Where the elements of a contiguous array of PyTorch or CuPy begin."""
+        return int(array.data_ptr() if is_torch_array(array) else array.data.ptr)
+
+    @contextmanager
+    def on(self, stream: int) -> Iterator[None]:
+        """Within the block everything below, and what CuPy does otherwise, is queued there."""
+        cuda = self._cupy.cuda
+        modern = hasattr(cuda.Stream, "from_external")  # since CuPy 14
+        queue = cuda.Stream.from_external(_Stream(stream)) if modern else cuda.ExternalStream(stream, self.index)
+        with cuda.Device(self.index), queue:
+            yield
+
+    def zeros(self, size: int) -> Memory:
+        """So many bytes of the GPU."""
+        array = self._cupy.zeros(size, np.uint8)
+        return Memory(array.data.ptr, size, array)
+
+    def pinned(self, size: int) -> Bytes:
+        """So many bytes of the host that the GPU writes to without a detour."""
+        return np.frombuffer(self._cupy.cuda.alloc_pinned_memory(size), np.uint8, size)
+
+    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+        """Queue a kernel. Arguments are NumPy scalars of the very type, and int for pointers."""
+        kernel((blocks,), (threads,), tuple(arguments))
+
+    def upload(self, memory: Memory, values: npt.NDArray[Any]) -> None:
+        """Queue a copy to the front of ``memory``; ``values`` may change afterwards."""
+        self._copy(memory.pointer, values.ctypes.data, values.nbytes, "memcpyHostToDevice")
+
+    def download(self, values: Bytes, memory: Memory, first: int, last: int) -> None:
+        """Queue a copy of the bytes from ``first`` to before ``last`` to the same place in pinned ``values``."""
+        source, target = memory.pointer + first, values.ctypes.data + first
+        self._copy(target, source, last - first, "memcpyDeviceToHost")
+
+    def event(self) -> Any:
+        """Something to wait for without keeping a core busy, and to read the time from."""
+        return self._cupy.cuda.Event(block=True)
+
+    def record(self, event: Any) -> None:
+        """Queue that it happens."""
+        event.record()
+
+    def wait(self, event: Any) -> None:
+        """Return when it has happened."""
+        event.synchronize()
+
+    def milliseconds(self, first: Any, last: Any) -> float:
+        """Between two events that have happened."""
+        return float(self._cupy.cuda.get_elapsed_time(first, last))
+
+    def _copy(self, target: int, source: int, size: int, kind: str) -> None:
+        runtime = self._cupy.cuda.runtime
+        runtime.memcpyAsync(target, source, size, getattr(runtime, kind), self._cupy.cuda.get_current_stream().ptr)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """What CuPy asks of a stream that is not its own."""
+
+    pointer: int
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.pointer
+
+
+def gpu_index(array: Any) -> int | None:
+    """The number of the NVIDIA GPU on which an array of PyTorch or CuPy lies; None for any other array."""
+    if is_torch_array(array):
+        return int(array.device.index) if array.device.type == "cuda" else None
+    return int(array.device.id) if is_cupy_array(array) else None
+
+
+def has_gpu() -> bool:
+    """Whether CuPy is installed and sees an NVIDIA GPU."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return bool(cupy.cuda.is_available())
+
+
+def on_gpu(array: npt.NDArray[Any]) -> Any:
+    """A copy on the first GPU: PyTorch's where that sees one, else CuPy's."""
+    try:
+        import torch
+    except ImportError:
+        torch = None  # type: ignore[assignment]
+    if torch is not None and torch.cuda.is_available():
+        return torch.from_numpy(array).cuda()
+    import cupy
+
+    return cupy.asarray(array)
+
+
+def _share_memory(cupy: Any) -> None:
+    """Let CuPy allocate from PyTorch's pool, where PyTorch is in use."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return
+
+    def take(size: int, device: int) -> int:
+        return int(torch.cuda.caching_allocator_alloc(size, device, cupy.cuda.get_current_stream().ptr))
+
+    def give_back(pointer: int, _device: int) -> None:
+        if not sys.is_finalizing():
+            torch.cuda.caching_allocator_delete(pointer)
+
+    cupy.cuda.set_allocator(cupy.cuda.PythonFunctionAllocator(take, give_back).malloc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from openpose_ros.benchmark.crowd import crowd_fields
 from openpose_ros.benchmark.table import summary, timed
 from openpose_ros.decode import candidates, people
+from openpose_ros.decode.decoder import array_candidates
+from openpose_ros.device import Cuda, has_gpu, on_gpu
 from openpose_ros.estimator import Estimator
 from openpose_ros.evaluation import textbook
 from openpose_ros.fields import Fields
@@ -46,8 +48,9 @@ class Plan:
 
 def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
     """One row a stage, size and number of people: ``median_ms``, ``p95_ms`` and, for the decoder's sum and for the
-    textbook decoder, ``speedup_vs_textbook``."""
+    textbook decoder, ``speedup_vs_textbook``. Rows of an NVIDIA GPU name it as ``device``; see :func:`_on_gpu`."""
     image = np.random.default_rng(0).integers(0, 255, (*CAMERA, 3), np.uint8)
+    gpu = Cuda(0).name if has_gpu() else None
     for size in plan_.sizes:
         name = f"{size[0]}x{size[1]}"
         for stage, spent in _before(image, size, plan_).items():
@@ -62,6 +65,11 @@ def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
             faster = round(plain["median_ms"] / whole["median_ms"], 1)
             yield {"stage": "decode", "size": name, "people": count, **whole, "speedup_vs_textbook": faster}
             yield {"stage": "textbook", "size": name, "people": count, **plain, "speedup_vs_textbook": 1.0}
+            for stage, spent in ({} if gpu is None else _on_gpu(fields, plan_.repeats)).items():
+                there = {"stage": f"gpu {stage}", "size": name, "people": count, **summary(spent), "device": gpu}
+                if stage == "decode":
+                    there["speedup_vs_textbook"] = round(plain["median_ms"] / summary(spent)["median_ms"], 1)
+                yield there
             found = people(candidates(fields, DecodeOptions()), DecodeOptions())[0]
             after = {} if _ros is None else _ros.publishing(found, plan_.repeats)
             for stage, spent in after.items():
@@ -78,6 +86,23 @@ def _before(image: Image, size: tuple[int, int], plan_: Plan) -> dict[str, list[
         backend, batch = plan_.estimator.backend, prepare([image], grids, pad)
         spent["network"] = timed(lambda: backend(batch), max(5, plan_.repeats // 10))
     return spent
+
+
+def _on_gpu(fields: Fields, repeats: int) -> dict[str, list[float]]:
+    """The decoder on fields that lie on the GPU, as a network there leaves them.
+
+    ``peaks``, ``limbs`` and ``copy`` by the GPU's clock, ``candidates`` from the call to arrays on the host, ``array
+    form`` the same without kernels, ``decode`` to people.
+    """
+    there = replace(fields, heatmaps=on_gpu(fields.heatmaps), pafs=on_gpu(fields.pafs))
+    options = DecodeOptions()
+    found = [candidates(there, options) for _ in range(repeats + 5)][5:]
+    return {
+        **{stage: [one.milliseconds[stage] for one in found] for stage in found[0].milliseconds if stage != "wait"},
+        "candidates": timed(lambda: candidates(there, options), repeats),
+        "array form": timed(lambda: array_candidates(there, options), max(5, repeats // 10)),
+        "decode": timed(lambda: people(candidates(there, options), options), repeats),
+    }
 
 
 def _decoder(fields: Fields, repeats: int) -> dict[str, list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,6 +18,7 @@ from openpose_ros.decode.complete import complete
 from openpose_ros.decode.limbs import Connections
 from openpose_ros.decode.peaks import Peaks, find_peaks
 from openpose_ros.decode.score import PersonScore, evidence
+from openpose_ros.device import Cuda, GpuError, gpu_index
 from openpose_ros.fields import Fields
 from openpose_ros.grid import Grid
 from openpose_ros.options import DecodeOptions
@@ -24,6 +26,8 @@ from openpose_ros.people import JointState, People
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +37,8 @@ class Candidates:
     Attributes:
         peaks, connections: of the whole batch.
         fields: the fields they were found in, still where the network left them.
-        milliseconds: wall time of the steps ``peaks`` and ``limbs``.
+        milliseconds: wall time of the steps ``peaks`` and ``limbs``; of the kernels on a GPU also of the ``copy`` to
+            the host and of the ``wait`` for what was queued before them.
     """
 
     peaks: Peaks
@@ -48,7 +53,17 @@ def decode(fields: Fields, options: DecodeOptions, person_score: PersonScore = e
 
 
 def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
-    """Peaks and limbs, on the device that holds the fields."""
+    """Peaks and limbs, on the device that holds the fields; on an NVIDIA GPU by ``kernels.py`` where CuPy is."""
+    gpu = gpu_index(fields.heatmaps)
+    kernels = None if gpu is None or not len(fields) else _kernels(gpu)
+    if kernels is not None:
+        found_peaks, found_limbs, spent = kernels.start(fields, options).result()
+        return Candidates(found_peaks, found_limbs, fields, spent)
+    return array_candidates(fields, options)
+
+
+def array_candidates(fields: Fields, options: DecodeOptions) -> Candidates:
+    """Peaks and limbs by array operations alone, and Numba's loop for NumPy: wherever the fields are."""
     began = time.perf_counter()
     peaks = find_peaks(
         fields.heatmaps, len(fields.skeleton.joints), options.heat_threshold, options.max_candidates, fields.grids
@@ -68,6 +83,8 @@ def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
 def people(found: Candidates, options: DecodeOptions, person_score: PersonScore = evidence) -> list[People]:
     """Assemble the candidates of a batch into people in source pixels, one result an image, best person first."""
     peaks, fields = found.peaks, found.fields
+    if options.complete:
+        fields = replace(fields, heatmaps=_host(fields.heatmaps))
     groups = _loops().assemble(peaks, found.connections, fields.skeleton)
     enough = (groups.members >= 0).sum(1) >= options.min_joints
     results = []
@@ -125,6 +142,18 @@ def _loops() -> Any:
     except ImportError:
         return _Reference
     return compiled
+
+
+@cache
+def _kernels(gpu: int) -> Any:
+    """The compiled kernels of a GPU; None, and said once, where the array form has to do."""
+    from openpose_ros.decode.kernels import Kernels
+
+    try:
+        return Kernels(Cuda(gpu))
+    except GpuError as error:
+        _log.warning("peaks and limbs run as array operations on the GPU, slower than its kernels: %s", error)
+        return None
 
 
 class _Reference:

@@ -46,3 +46,27 @@ def test_ros_stages_are_measured_where_ros_is() -> None:
         pytest.skip("the messages are not built, or their installation not sourced")
     stages = {row["stage"] for row in decode.rows(Plan(((64, 96),), (1,), 2, None))}
     assert {"convert", "message", "publish"} <= stages
+
+
+def test_fields_on_a_gpu_are_measured_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+
+    class Processor:
+        name = "GPU of the test"
+
+        def __init__(self, index: int) -> None:
+            assert index == 0
+
+    monkeypatch.setattr(decode, "has_gpu", lambda: True)
+    monkeypatch.setattr(decode, "Cuda", Processor)
+    monkeypatch.setattr(decode, "on_gpu", torch.from_numpy)
+    rows = [row for row in decode.rows(Plan(((64, 96),), (2,), 2, None)) if row["stage"].startswith("gpu ")]
+    stages = [row["stage"] for row in rows]
+    assert stages == ["gpu peaks", "gpu limbs", "gpu candidates", "gpu array form", "gpu decode"]
+    assert all(row["device"] == "GPU of the test" and row["people"] == 2 and row["median_ms"] > 0 for row in rows)
+    assert rows[-1]["speedup_vs_textbook"] > 0
+
+
+def test_without_a_gpu_there_are_no_rows_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "has_gpu", lambda: False)
+    assert not any(row["stage"].startswith("gpu ") for row in decode.rows(Plan(((64, 64),), (1,), 1, None)))
