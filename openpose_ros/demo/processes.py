@@ -9,15 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
+from openpose_ros.ros import fastdds
+
 DOMAINS = range(1, 102)
 """Domain ids whose ports stay clear of those that Linux hands out to other programs."""
-
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-"""What Fast DDS reads up to Jazzy, and from Kilted on."""
 
 PATIENCE = 5.0
 """Seconds a node is given to stop by itself before it is killed."""
@@ -43,16 +42,7 @@ def isolate() -> None:
     else:
         os.environ.pop("ROS_LOCALHOST_ONLY", None)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    profile = next((path for path in _profiles() if path.is_file()), None)
-    if profile is not None and not any(os.environ.get(name) for name in PROFILE_VARIABLES):
-        os.environ.update(dict.fromkeys(PROFILE_VARIABLES, str(profile)))
-
-
-def _profiles() -> Iterator[Path]:
-    """Where config/fastdds.xml may be: in the checkout, or installed."""
-    yield Path(__file__).resolve().parents[2] / "config" / "fastdds.xml"
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        yield Path(prefix, "share", "openpose_ros", "config", "fastdds.xml")
+    os.environ.update(fastdds.added_to(os.environ))
 
 
 class Nodes:
@@ -80,6 +70,10 @@ class Nodes:
                 start_new_session=True,  # Ctrl-C reaches the nodes only through stop()
                 preexec_fn=_end_with_parent,
             )
+
+    def pid(self, name: str) -> int:
+        """The process of a node."""
+        return self._running[name].pid
 
     def check(self) -> None:
         """Raise a NodeEndedError if a node has ended by itself."""

@@ -14,6 +14,7 @@ import pytest
 
 from openpose_ros.demo import processes
 from openpose_ros.demo.processes import NodeEndedError, Nodes, isolate
+from openpose_ros.ros import fastdds
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,11 +123,11 @@ def test_a_node_never_outlives_a_demo_that_is_ended(tmp_path: Path, number: sign
 def test_isolation_leaves_this_machine_and_this_domain_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROS_DOMAIN_ID", "ROS_LOCALHOST_ONLY", "ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_STATIC_PEERS"):
         monkeypatch.setenv(name, "192.168.0.7")
-    for name in processes.PROFILE_VARIABLES:
+    for name in fastdds.VARIABLES:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     isolate()
-    assert {Path(os.environ[name]) for name in processes.PROFILE_VARIABLES} == {ROOT / "config" / "fastdds.xml"}
+    assert {Path(os.environ[name]) for name in fastdds.VARIABLES} == {ROOT / "config" / "fastdds.xml"}
     assert 1 <= int(os.environ["ROS_DOMAIN_ID"]) <= 101
     assert os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
     assert "ROS_STATIC_PEERS" not in os.environ

@@ -82,7 +82,7 @@ def test_manifest_names_every_ros_package_that_is_imported() -> None:
                 imported.add(node.module.split(".")[0])
             elif isinstance(node, ast.Import):
                 imported.update(alias.name.split(".")[0] for alias in node.names)
-    needed = {name for name in imported if name in ros or name.endswith(("_msgs", "_interfaces"))}
+    needed = {name for name in imported if name in ros or name.endswith(("_msgs", "_srvs", "_interfaces"))}
     assert needed - optional <= depends
 
 
