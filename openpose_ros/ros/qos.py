@@ -65,7 +65,7 @@ def for_publisher(node: Node, topic: str, act: Callable[[], None]) -> Any:
     full = node.resolve_topic_name(topic)
 
     def misfit(info: Any) -> None:
-        policy = getattr(info.last_policy_kind, "name", str(info.last_policy_kind)).lower()
+        policy = info.last_policy_kind.name.removeprefix("RMW_QOS_POLICY_").lower()
         node.get_logger().warning(
             f"a subscriber of {full} asks for more than is offered ({policy}) and hears nothing; let it ask for less, "
             f"or set qos_overrides.{full}.publisher.{policy} at the start of this node",
