@@ -26,7 +26,7 @@ class Backend(Protocol):
     Attributes:
         name: as in :class:`~openpose_ros.options.BackendOptions`.
         device: ``cpu`` or ``cuda:N``, where the network runs and its fields lie.
-        precision: arithmetic of the network: ``float32``, ``bfloat16`` or ``float16``.
+        precision: arithmetic of the network: ``float32``, ``bfloat16``, ``float16`` or ``int8``.
         card: what it runs.
     """
 
@@ -53,13 +53,18 @@ class Source(NamedTuple):
 
 
 SOURCES = {
+    "tensorrt": Source("openpose_ros.backends.tensorrt", "TensorRTBackend", "torch"),
     "torch": Source("openpose_ros.backends.torch", "TorchBackend", "torch"),
+    "torch_compile": Source("openpose_ros.backends.torch", "CompiledTorchBackend", "torch"),
     "openvino": Source("openpose_ros.backends.openvino", "OpenVINOBackend", "openvino"),
 }
 
 
 def choose(card: Card, options: BackendOptions) -> Backend:
     """The backend that the options name, or for ``auto`` the fastest that works; one log line says which.
+
+    On a GPU ``auto`` takes a TensorRT engine that ``export --engine`` has built, but builds none, which would take
+    minutes: without one it takes PyTorch, and the line says the command.
 
     Raises:
         BackendError: the backend, its device or its precision does not work here, or not for this card.
@@ -86,6 +91,8 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
         return SyntheticBackend(card)
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
+    if options.precision == "int8" and name != "tensorrt":
+        raise BackendError(f"precision int8 is for the tensorrt backend, from an int8 export; {name} has none")
     source = SOURCES[name]
     try:
         module = import_module(source.module)
@@ -100,7 +107,7 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
 
 def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:
     """The best backend that works; why those before it do not goes into ``refusals``."""
-    order = ("torch", "openvino") if _gpu_wanted(card, options) else ("openvino", "torch")
+    order = ("tensorrt", "torch", "openvino") if _gpu_wanted(card, options) else ("openvino", "torch")
     for name in order:
         try:
             return make(name, card, options)

@@ -1,4 +1,4 @@
-"""PyTorch: the network on a CPU, as a frozen graph, or on an NVIDIA GPU."""
+"""PyTorch: the network on a CPU, as a frozen graph, or on an NVIDIA GPU, replayed as CUDA graphs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from openpose_ros.backends import BackendError
+from openpose_ros.backends.cuda import Frames, Work
 from openpose_ros.card import Card
 from openpose_ros.device import fast_bfloat16
 from openpose_ros.fields import Array, Fields
@@ -24,10 +25,12 @@ class TorchBackend:
     """A card's network in PyTorch; see :class:`~openpose_ros.backends.Backend`.
 
     Images go to the device as bytes; normalisation and colour order are part of what runs there. Any sizes and
-    batches work, a new one costs a little more once.
+    batches work, a new one costs a little more once. On a GPU nothing waits for it: the answer is queued
+    (:class:`~openpose_ros.backends.cuda.Frames`).
     """
 
     name = "torch"
+    replayed = True
 
     def __init__(self, card: Card, options: BackendOptions) -> None:
         """Load the network.
@@ -42,21 +45,24 @@ class TorchBackend:
                 "(pip install openvino)"
             )
         self.card = card
-        self.device = _device(options.device)
+        self.device = named_device(options.device)
         self.precision = _precision(options.precision, self.device)
         if options.threads:
             torch.set_num_threads(options.threads)
         network = load_network(card)
         self._answer: nn.Module = AnswerFromBytes(network, card, PRECISIONS[self.precision]).to(self.device)
+        self._frames: Frames | None = None
         if self.device == "cpu":
-            self._answer = frozen(self._answer, torch.zeros((1, 64, 64, 3), dtype=torch.uint8))
+            self._answer = self._on_cpu(self._answer)
+        else:
+            self._frames = Frames(self.device, self._answer, lambda shape: self._recorded(), self.replayed)
 
     def __call__(self, batch: Batch) -> Fields:
-        images = torch.from_numpy(batch.images)
-        if self.device != "cpu":
-            images = images.pin_memory().to(self.device, non_blocking=True)
-        with torch.inference_mode():
-            heatmaps, pafs = self._answer(images)
+        if self._frames is None:
+            with torch.inference_mode():
+                heatmaps, pafs = self._answer(torch.from_numpy(batch.images))
+        else:
+            heatmaps, pafs = self._frames(batch.images)
         return Fields(
             self._given(heatmaps),
             self._given(pafs.unflatten(1, (-1, 2))),
@@ -68,35 +74,88 @@ class TorchBackend:
 
     def close(self) -> None:
         del self._answer
-        if self.device != "cpu":
-            torch.cuda.empty_cache()
+        if self._frames is not None:
+            self._frames.forget()
+            self._frames = None
+
+    def milliseconds(self) -> dict[str, float]:
+        """What the last batch took on the GPU: ``upload`` and ``network``. Waits for it; empty on a CPU."""
+        return {} if self._frames is None else self._frames.milliseconds()
+
+    def _on_cpu(self, answer: nn.Module) -> nn.Module:
+        return frozen(answer, torch.zeros((1, 64, 64, 3), dtype=torch.uint8))
+
+    def _recorded(self) -> Work:
+        """What CUDA graphs record."""
+        return self._answer
 
     def _given(self, tensor: Tensor) -> Array:
         return tensor.numpy() if self.device == "cpu" else tensor
 
 
-class AnswerFromBytes(nn.Module):
-    """A network with what lies before and behind it: bytes in, float32 out."""
+class CompiledTorchBackend(TorchBackend):
+    """The same, made faster by ``torch.compile``: a minute for each size that keeps coming. For GPUs."""
+
+    name = "torch_compile"
+
+    def __init__(self, card: Card, options: BackendOptions) -> None:
+        """Load the network.
+
+        Raises:
+            BackendError, CardError: as :class:`TorchBackend`; there is no GPU.
+        """
+        if named_device(options.device) == "cpu":
+            raise BackendError("the torch_compile backend is for GPUs; on a CPU take openvino or torch")
+        super().__init__(card, options)
+
+    def _recorded(self) -> Work:
+        compiled: Work = torch.compile(self._answer, mode="max-autotune-no-cudagraphs", dynamic=False)
+        return compiled
+
+
+class EagerTorchBackend(TorchBackend):
+    """The same as PyTorch runs it by itself, neither frozen nor replayed: what ``benchmark`` compares with."""
+
+    name = "torch eager"
+    replayed = False
+
+    def _on_cpu(self, answer: nn.Module) -> nn.Module:
+        return answer
+
+
+class FromBytes(nn.Module):
+    """What lies before a network: (B, H, W, 3) uint8 BGR -> (B, 3, H, W) float32, normalised as the card says."""
 
     mean: Tensor
     scale: Tensor
+
+    def __init__(self, card: Card) -> None:
+        super().__init__()
+        self.red_first = card.channels == "RGB"
+        self.register_buffer("mean", torch.tensor(card.mean).reshape(3, 1, 1))
+        self.register_buffer("scale", torch.tensor(card.scale).reshape(3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The network's input, its channels last in memory."""
+        x = images.permute(0, 3, 1, 2)  # this is what PyTorch calls channels_last
+        if self.red_first:
+            x = x.flip(1)
+        return (x.float() - self.mean) * self.scale
+
+
+class AnswerFromBytes(nn.Module):
+    """A network with what lies before and behind it: bytes in, float32 out."""
 
     def __init__(self, network: nn.Module, card: Card, precision: torch.dtype) -> None:
         super().__init__()
         self.answer = LastAnswer(convert_conv2d_weight_memory_format(network.to(precision), torch.channels_last))
         self.precision = precision
-        self.red_first = card.channels == "RGB"
-        self.register_buffer("mean", torch.tensor(card.mean).reshape(3, 1, 1))
-        self.register_buffer("scale", torch.tensor(card.scale).reshape(3, 1, 1))
+        self.from_bytes = FromBytes(card)
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, W, 3) uint8 BGR -> heatmaps (B, J + 1, h, w) and PAFs (B, 2 L, h, w), float32 and contiguous."""
-        x = images.permute(0, 3, 1, 2)  # this is what PyTorch calls channels_last
-        if self.red_first:
-            x = x.flip(1)
-        x = (x.float() - self.mean) * self.scale
-        heatmaps, pafs = self.answer(x.to(self.precision))
+        heatmaps, pafs = self.answer(self.from_bytes(images).to(self.precision))
         return heatmaps.float().contiguous(), pafs.float().contiguous()
 
 
@@ -105,8 +164,8 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def _device(wanted: str) -> str:
-    """``cpu`` or ``cuda:N``."""
+def named_device(wanted: str) -> str:
+    """``cpu`` or ``cuda:N`` for what the options say; a BackendError when there is no such device."""
     if wanted == "auto":
         wanted = "cuda" if has_cuda() else "cpu"
     match = re.fullmatch(r"cpu|cuda(?::(\d+))?", wanted)

@@ -82,7 +82,8 @@ def node_status(name: str, state: str, estimator: Estimator | None, input_size: 
     }
     used = gpu_mib(backend.device)
     if used is not None:
-        values["GPU memory (MiB)"] = used
+        # PyTorch does not count what a TensorRT engine takes for its weights.
+        values["GPU memory (MiB)"] = used + int(getattr(backend, "engine_mib", 0))
     return status(name, OK, f"{state}: {card.name} on {backend.device}", values, backend.device)
 
 

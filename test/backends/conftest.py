@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,3 +26,100 @@ def noise() -> MakeBatch:
         return Batch(images, (Grid(height, width, height, width, height, width, 8),) * count)
 
     return make
+
+
+class Stream:
+    """Stands for a CUDA stream; what is queued has happened at once."""
+
+    def __init__(self, device: Any = None, number: int = 0) -> None:
+        self.cuda_stream = number or next(NUMBERS)
+        self.waited_for: list[Stream] = []
+
+    def wait_stream(self, other: Stream) -> None:
+        self.waited_for.append(other)
+
+
+NUMBERS = itertools.count(101)
+
+
+class Event:
+    def __init__(self, enable_timing: bool = False) -> None:
+        self.records = 0
+
+    def record(self) -> None:
+        self.records += 1
+
+    def synchronize(self) -> None:
+        self.records += 0
+
+    def elapsed_time(self, other: Event) -> float:
+        assert self.records and other.records
+        return 1.5
+
+
+class CudaOnCpu:
+    """torch.cuda for tensors that lie on the CPU.
+
+    Attributes:
+        default, current: streams.
+        freed: how often unused memory was given back.
+        captures: pool, stream and mode of every recording of a graph.
+    """
+
+    def __init__(self) -> None:
+        self.default = self.current = Stream(number=1)
+        self.freed = 0
+        self.captures: list[tuple[Any, Stream, str]] = []
+        self.Stream, self.Event = Stream, Event
+        self.CUDAGraph = lambda: SimpleNamespace(replay=lambda: None)
+
+    def current_stream(self, device: Any = None) -> Stream:
+        return self.current
+
+    def default_stream(self, device: Any = None) -> Stream:
+        return self.default
+
+    @contextmanager
+    def stream(self, stream: Stream) -> Iterator[None]:
+        before, self.current = self.current, stream
+        yield
+        self.current = before
+
+    @contextmanager
+    def device(self, device: Any) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def graph(self, graph: Any, pool: Any, stream: Stream, capture_error_mode: str) -> Iterator[None]:
+        self.captures.append((pool, stream, capture_error_mode))
+        yield
+
+    def graph_pool_handle(self) -> object:
+        return object()
+
+    def synchronize(self, device: Any = None) -> None:
+        pass
+
+    def empty_cache(self) -> None:
+        self.freed += 1
+
+    def get_device_name(self, device: Any) -> str:
+        return "NVIDIA RTX A4000"
+
+    def get_device_capability(self, device: Any) -> tuple[int, int]:
+        return 8, 6
+
+
+@pytest.fixture
+def cuda_on_cpu(monkeypatch: pytest.MonkeyPatch) -> CudaOnCpu:
+    """The backends' CUDA parts, working on the CPU; what is called there exists in torch.cuda under that name."""
+    torch = pytest.importorskip("torch")
+    import openpose_ros.backends.cuda as module
+
+    fake = CudaOnCpu()
+    for name, value in {**vars(CudaOnCpu), **vars(fake)}.items():
+        if callable(value) and not name.startswith("_"):
+            assert hasattr(torch.cuda, name), name
+    monkeypatch.setattr(module, "cuda", fake)
+    monkeypatch.setattr(module, "pinned", lambda size: torch.empty(size, dtype=torch.uint8))
+    return fake

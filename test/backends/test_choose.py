@@ -80,7 +80,9 @@ def test_openvino_without_pytorch_says_what_the_network_needs(
 
 
 def test_an_unknown_backend_is_named() -> None:
-    with pytest.raises(BackendError, match="unknown backend 'caffe'; expected one of auto, torch, openvino, synthetic"):
+    with pytest.raises(
+        BackendError, match="unknown backend 'caffe'; expected one of auto, tensorrt, torch, .*openvino, synthetic"
+    ):
         make("caffe", synthetic_card(), BackendOptions())
 
 
@@ -106,7 +108,19 @@ def test_a_gpu_is_preferred_where_there_is_one(random_card: Card, monkeypatch: p
     monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda: True)
     choose(random_card, BackendOptions())
     choose(random_card, ON_CPU)
-    assert tried == ["torch", "openvino"]
+    assert tried == ["tensorrt", "openvino"]
+
+
+@pytest.mark.parametrize("name", ["torch", "torch_compile", "openvino"])
+def test_int8_is_left_to_tensorrt(random_card: Card, name: str) -> None:
+    with pytest.raises(BackendError, match=f"int8 is for the tensorrt backend, from an int8 export; {name} has none"):
+        make(name, random_card, BackendOptions(precision="int8"))
+
+
+def test_compiling_is_for_gpus(random_card: Card) -> None:
+    pytest.importorskip("torch")
+    with pytest.raises(BackendError, match="torch_compile backend is for GPUs"):
+        make("torch_compile", random_card, ON_CPU)
 
 
 @pytest.mark.parametrize("wanted", ["auto", "synthetic"])
