@@ -1,8 +1,9 @@
 """Joints, limbs and their names: the one table that training, decoding, drawing and messages share.
 
-Orders and limbs: CMU's published tables for COCO, BODY_25 and MPI, the COCO dataset for COCO-17. Sigmas are
-those of COCO's keypoint evaluation (per-joint standard deviation of human annotators, in units of sqrt(area)).
-"Right" is always the person's own right.
+Orders and limbs: CMU's published tables for COCO, BODY_25 and MPI, the COCO dataset for COCO-17, the tables of
+Yet-Another-Openpose-Implementation for YAOP-18, where the neck is called sternum. Sigmas are those of COCO's keypoint
+evaluation (per-joint standard deviation of human annotators, in units of sqrt(area)). "Right" is always the person's
+own right.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class Skeleton:
 
 
 def load_skeleton(name: str | Path) -> Skeleton:
-    """A built-in skeleton by name (``COCO-18``, ``COCO-17``, ``BODY_25``, ``MPI-15``) or one from a YAML file."""
+    """A built-in skeleton by name (one of ``SKELETONS``) or one from a YAML file."""
     if str(name) in SKELETONS:
         return SKELETONS[str(name)]
     path = Path(name)
@@ -240,4 +241,17 @@ MPI_15 = Skeleton(
     ),
 )  # fmt: skip
 
-SKELETONS: dict[str, Skeleton] = {s.name: s for s in (COCO_18, COCO_17, BODY_25, MPI_15)}
+YAOP_18 = Skeleton(
+    name="YAOP-18",
+    joints=(
+        "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "right_hip", "right_knee", "right_ankle",
+        "right_eye", "right_ear", "left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee", "left_ankle",
+        "left_eye", "left_ear",
+    ),
+    limbs=(
+        (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (0, 8), (8, 9),
+        (1, 10), (10, 11), (11, 12), (1, 13), (13, 14), (14, 15), (0, 16), (16, 17),
+    ),
+)  # fmt: skip
+
+SKELETONS: dict[str, Skeleton] = {s.name: s for s in (COCO_18, COCO_17, BODY_25, MPI_15, YAOP_18)}

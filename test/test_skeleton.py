@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from openpose_ros.skeleton import BODY_25, COCO_17, COCO_18, MPI_15, SKELETONS, Skeleton, load_skeleton
+from openpose_ros.skeleton import BODY_25, COCO_17, COCO_18, MPI_15, SKELETONS, YAOP_18, Skeleton, load_skeleton
 
 every_skeleton = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 
@@ -22,7 +22,7 @@ ARM: dict[str, Any] = {
 
 @pytest.mark.parametrize(
     ("skeleton", "joints", "limbs"),
-    [(COCO_18, 18, 19), (COCO_17, 17, 19), (BODY_25, 25, 26), (MPI_15, 15, 14)],
+    [(COCO_18, 18, 19), (COCO_17, 17, 19), (BODY_25, 25, 26), (MPI_15, 15, 14), (YAOP_18, 18, 17)],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_sizes_are_those_of_the_published_models(skeleton: Skeleton, joints: int, limbs: int) -> None:
@@ -48,6 +48,12 @@ def test_sizes_are_those_of_the_published_models(skeleton: Skeleton, joints: int
         (BODY_25, "right_heel", 24),
         (MPI_15, "head", 0),
         (MPI_15, "chest", 14),
+        # The middle first, then all of the right side, then all of the left.
+        (YAOP_18, "neck", 1),
+        (YAOP_18, "right_hip", 5),
+        (YAOP_18, "right_ear", 9),
+        (YAOP_18, "left_shoulder", 10),
+        (YAOP_18, "left_ear", 17),
     ],
     ids=lambda value: getattr(value, "name", value),
 )
@@ -66,6 +72,9 @@ def test_joints_stand_where_the_published_models_have_them(skeleton: Skeleton, j
         (BODY_25, 0, "neck", "mid_hip"),
         (BODY_25, 20, "left_ankle", "left_big_toe"),
         (MPI_15, 7, "neck", "chest"),
+        (YAOP_18, 0, "nose", "neck"),
+        (YAOP_18, 4, "neck", "right_hip"),
+        (YAOP_18, 16, "left_eye", "left_ear"),
     ],
     ids=lambda value: getattr(value, "name", value),
 )
@@ -82,7 +91,7 @@ def test_the_mirror_swaps_left_and_right_and_twice_changes_nothing(skeleton: Ske
         assert {name.partition("_")[0], other.partition("_")[0]} in ({"left", "right"}, {name.partition("_")[0]})
 
 
-@pytest.mark.parametrize("skeleton", [COCO_18, BODY_25, MPI_15], ids=lambda skeleton: skeleton.name)
+@pytest.mark.parametrize("skeleton", [COCO_18, BODY_25, MPI_15, YAOP_18], ids=lambda skeleton: skeleton.name)
 def test_mirrored_limbs_join_the_mirrored_joints(skeleton: Skeleton) -> None:
     for limb, (start, end) in enumerate(skeleton.limbs):
         assert skeleton.limbs[skeleton.mirrored_limbs[limb]] == (skeleton.mirrored[start], skeleton.mirrored[end])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from openpose_ros.card import Card, CardError
+from openpose_ros.networks.settings import checked
 
 if TYPE_CHECKING:
-    from openpose_ros.networks.lightweight import LightweightOpenPose as Network
+    from openpose_ros.networks.stages import PoseNetwork
 
 NETWORKS: dict[str, tuple[str, str]] = {
+    "openpose": ("openpose_ros.networks.openpose", "OpenPose"),
     "lightweight": ("openpose_ros.networks.lightweight", "LightweightOpenPose"),
 }
 """Network types of cards: module and class, imported when one is built."""
 
 
-def build(card: Card) -> Network:
+def build(card: Card) -> PoseNetwork:
     """The torch module that a card describes, with random weights.
 
     ``card.network["type"]`` names the class, its other entries are the class's settings, and the skeleton says how
@@ -32,19 +33,10 @@ def build(card: Card) -> Network:
     if kind not in NETWORKS:
         raise CardError(f"{place}: no network of type {kind!r} to build; expected one of {', '.join(NETWORKS)}")
     module, name = NETWORKS[kind]
-    network_class: type[Network] = getattr(import_module(module), name)
-    known = {
-        parameter.name: parameter.default
-        for parameter in inspect.signature(network_class).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-    for setting, value in settings.items():
-        if setting not in known:
-            raise CardError(f"{place}: network {kind} has no setting {setting!r}; expected one of {', '.join(known)}")
-        if type(value) is not type(known[setting]):
-            raise CardError(f"{place}: network setting {setting} is {value!r}; expected one like {known[setting]!r}")
+    network_class: type[PoseNetwork] = getattr(import_module(module), name)
     try:
-        network = network_class(len(card.skeleton.joints), len(card.skeleton.limbs), **settings)
+        known = checked(network_class, settings, f"network {kind}")
+        network = network_class(len(card.skeleton.joints), len(card.skeleton.limbs), **known)
     except ValueError as error:
         raise CardError(f"{place}: {error}") from None
     if network.stride != card.stride:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
-from openpose_ros.networks.blocks import Convolution
+from openpose_ros.networks.blocks import Convolution, InvertedBottleneck
 
 STAGES: tuple[tuple[int, int, int, int, int], ...] = (
     (1, 3, 1, 1, 16),
@@ -21,33 +21,6 @@ STAGES: tuple[tuple[int, int, int, int, int], ...] = (
 EfficientNet-B0 (arXiv 1905.11946, table 1); Lite has ReLU6 for Swish and no squeeze-and-excitation."""
 
 STEM = 32
-
-
-class InvertedBottleneck(nn.Module):
-    """``expand`` 1x1, ``depthwise``, ``project`` 1x1 without an activation, beside a short cut where the shape allows.
-
-    MobileNet v2's block (arXiv 1801.04381, 3.3). An expansion of 1 has no ``expand``.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, *, stride: int, dilation: int, expansion: int, norm: bool
-    ) -> None:
-        super().__init__()
-        wide = expansion * inputs
-        self.expand = None
-        if expansion > 1:
-            self.expand = Convolution(inputs, wide, 1, norm=norm, activation=nn.ReLU6)
-        self.depthwise = Convolution(
-            wide, wide, kernel, stride=stride, dilation=dilation, groups=wide, norm=norm, activation=nn.ReLU6
-        )
-        self.project = Convolution(wide, outputs, 1, norm=norm, activation=None)
-        self.short_cut = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) -> (B, outputs, H / stride, W / stride)."""
-        wide = x if self.expand is None else self.expand(x)
-        projected: Tensor = self.project(self.depthwise(wide))
-        return x + projected if self.short_cut else projected
 
 
 class EfficientNetLite0(nn.Sequential):

@@ -7,6 +7,8 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from openpose_ros.networks.stages import Answer
+
 
 class LastAnswer(nn.Module):
     """A pose network reduced to its result: (B, 3, H, W) -> the last stage's heatmaps and PAFs."""
@@ -18,8 +20,8 @@ class LastAnswer(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3, H, W) normalised -> heatmaps (B, J + 1, h, w) and PAFs (B, 2 L, h, w)."""
-        heatmaps, pafs = self.network(x)[-1]
-        return heatmaps, pafs
+        answer: Answer = self.network(x)[-1]
+        return answer.both()
 
 
 def frozen(module: nn.Module, example: Tensor) -> torch.jit.ScriptModule:

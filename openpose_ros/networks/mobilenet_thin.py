@@ -33,12 +33,22 @@ class MobileNetThin(nn.Module):
     channels = sum(LAYERS[layer - 1][0] for layer in (SHALLOW, MIDDLE, DEEP))
     stride = 8
 
-    def __init__(self, *, batch_norm: bool = False) -> None:
+    def __init__(self, *, batch_norm: bool = False, tensorflow: bool = False) -> None:
+        """Build with random weights.
+
+        Args:
+            batch_norm: normalise batches, as for training.
+            tensorflow: lay out pixels as TensorFlow does, for weights that were trained there.
+        """
         super().__init__()
-        self.stem = Convolution(3, STEM, stride=2, norm=batch_norm)
+        self.stem = Convolution(3, STEM, stride=2, norm=batch_norm, tensorflow=tensorflow)
         inputs, layers = STEM, []
         for outputs, stride in LAYERS:
-            layers.append(SeparableConvolution(inputs, outputs, stride=stride, norm=batch_norm, between=False))
+            layers.append(
+                SeparableConvolution(
+                    inputs, outputs, stride=stride, norm=batch_norm, between=False, tensorflow=tensorflow
+                )
+            )
             inputs = outputs
         self.shallow = nn.Sequential(*layers[:SHALLOW])
         self.middle = nn.Sequential(*layers[SHALLOW:MIDDLE])

@@ -12,10 +12,30 @@ from openpose_ros.networks.blocks import Convolution, SeparableConvolution
 
 class Answer(NamedTuple):
     """What a stage says: heatmaps (B, J + 1, H, W), the last one the background, and PAFs (B, 2 L, H, W), x and y of
-    one limb after the other."""
+    one limb after the other.
 
-    heatmaps: Tensor
-    pafs: Tensor
+    A stage of a network that finds PAFs first and heatmaps afterwards says only one of the two, an earlier stage's
+    other being None. The last stage of every network says both."""
+
+    heatmaps: Tensor | None
+    pafs: Tensor | None
+
+    def both(self) -> tuple[Tensor, Tensor]:
+        """Heatmaps and PAFs of a stage that says both."""
+        assert self.heatmaps is not None and self.pafs is not None
+        return self.heatmaps, self.pafs
+
+
+class PoseNetwork(nn.Module):
+    """What every network here is: images (B, 3, H, W) -> answers, one a stage, the last one the result.
+
+    Attributes:
+        backbone: what makes features of an image.
+        stride: input pixels per cell of the answers; H and W must be multiples of it.
+    """
+
+    backbone: nn.Module
+    stride: int
 
 
 class Narrow(nn.Module):
@@ -78,7 +98,8 @@ class RefinementStage(nn.Module):
 
     def forward(self, features: Tensor, answer: Answer) -> Answer:
         """Features (B, channels, H, W) and the answer so far -> the next one."""
-        x = self.trunk(torch.cat([answer.pafs, answer.heatmaps, features], 1))
+        heatmaps, pafs = answer.both()
+        x = self.trunk(torch.cat([pafs, heatmaps, features], 1))
         return Answer(self.heatmaps(x), self.pafs(x))
 
 

@@ -72,9 +72,9 @@ class PeopleMessage:
                 keypoint.position.z = z
 
 
-def people_from(message: msg.People) -> People:
-    """The people of a message; a skeleton that is not built in is a ValueError."""
-    skeleton = load_skeleton(message.skeleton)
+def people_from(message: msg.People, skeleton: Skeleton | None = None) -> People:
+    """The people of a message; without a ``skeleton``, one that is not built in is a ValueError."""
+    skeleton = skeleton or load_skeleton(message.skeleton)
     shape = (len(message.people), len(skeleton.joints))
     joints = [keypoint for person in message.people for keypoint in person.keypoints]
     xyz = np.array([(k.position.x, k.position.y, k.position.z) for k in joints], np.float32).reshape(*shape, 3)

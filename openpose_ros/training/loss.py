@@ -60,7 +60,8 @@ class StageLosses:
         self.error: Error = _error(config)
 
     def __call__(self, answers: Sequence[Answer], targets: Rendered) -> list[StageLoss]:
-        """One loss a stage, unweighted by stage: sums over cells and channels, in float32."""
+        """One loss a stage, unweighted by stage: sums over cells and channels, in float32; 0 for what a stage does not
+        say."""
         return [
             StageLoss(
                 self._sum(answer.heatmaps, targets.heatmaps, targets.heat_weight),
@@ -77,7 +78,9 @@ class StageLosses:
         ]
         return torch.stack(parts).sum()
 
-    def _sum(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    def _sum(self, answer: Tensor | None, target: Tensor, weight: Tensor) -> Tensor:
+        if answer is None:
+            return target.new_zeros(())
         error = self.error(answer.float(), target)
         if self.config.foreground != 1.0:
             weight = weight * torch.where(target.abs() > PRESENT, self.config.foreground, 1.0)

@@ -54,8 +54,8 @@ def _batch(module: PoseTraining, count: int) -> Batch:
 
 @torch.no_grad()
 def _answer(module: PoseTraining, batch: Batch) -> Rendered:
-    last = module.answers(batch.images.to(module.device))[-1]
-    heatmaps, pafs = last.heatmaps.float().cpu(), last.pafs.float().cpu()
+    last = module.answers(batch.images.to(module.device))[-1].both()
+    heatmaps, pafs = (field.float().cpu() for field in last)
     return Rendered(heatmaps, pafs, torch.ones_like(heatmaps), torch.ones_like(pafs))
 
 

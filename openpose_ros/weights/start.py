@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from openpose_ros.card import Card
-from openpose_ros.networks.lightweight import BACKBONES
+from openpose_ros.networks.backbones import BACKBONES
 from openpose_ros.weights import WeightsError, efficientnet_lite, mobilenet_thin
 from openpose_ros.weights.catalogue import find_card
 from openpose_ros.weights.fold import fold_one, is_normalised, unfolded

@@ -15,10 +15,10 @@ from openpose_ros.networks import build
 from openpose_ros.weights.names import difference
 
 if TYPE_CHECKING:
-    from openpose_ros.networks.lightweight import LightweightOpenPose as Network
+    from openpose_ros.networks.stages import PoseNetwork
 
 
-def load_network(card: Card) -> Network:
+def load_network(card: Card) -> PoseNetwork:
     """The card's network with its weights, in float32, ready to answer.
 
     Raises:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from openpose_ros.card import Card
 from openpose_ros.networks import build
@@ -30,7 +31,8 @@ def test_no_recipe_is_left_out_above() -> None:
     recipes = {path.name for path in FOLDER.glob("*.yaml")} - cards
     assert recipes == {"coco.yaml", "finetune.yaml", "bundled.yaml", "gpu.yaml"}
     for name in cards:
-        build(Card.load(FOLDER / name))
+        with torch.device("meta"):
+            build(Card.load(FOLDER / name))
 
 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
