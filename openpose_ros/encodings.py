@@ -129,7 +129,7 @@ def to_bgr(message: ImageMessage, value_range: Range | None = None, bridge: Conv
         raise ImageError(f"the image is {message.width}x{message.height} pixels; expected at least 1x1")
     if message.encoding in PLANAR:
         return _planar(message)
-    pixels = _pixels(message)
+    pixels = raw_values(message)
     if message.encoding in PACKED:
         # cv_bridge shears rows with odd padding, and its byte swapping is gone from NumPy 2.
         plain = pixels.flags.c_contiguous and not message.is_bigendian
@@ -150,7 +150,7 @@ def decompress(message: CompressedMessage) -> Image:
         ImageError: no data, a truncated or broken picture, one of depth, or one of more than MOST_PIXELS.
     """
     data = bytes(message.data)
-    about = f"a compressed image of format {_named(message.format)} and {len(data)} bytes"
+    about = f"a compressed image of format {named(message.format)} and {len(data)} bytes"
     if "compressedDepth" in message.format:
         raise ImageError(f"{about} holds depth; expected a picture such as jpeg or png")
     if not _complete(data):
@@ -170,8 +170,8 @@ def decompress(message: CompressedMessage) -> Image:
     return _eight_bits(picture)
 
 
-def _pixels(message: ImageMessage) -> Pixels:
-    """(H, W, C) view of the message's values, in the machine's byte order."""
+def raw_values(message: ImageMessage) -> Pixels:
+    """(H, W, C) view of the values of a sensor_msgs/Image, in the machine's byte order. An ImageError says what does not fit."""
     dtype, channels = _layout(message.encoding)
     if channels == 2:
         _check_even(message, message.width)
@@ -197,7 +197,7 @@ def _layout(encoding: str) -> tuple[np.dtype[Any], int]:
     if match is None:
         known = ", ".join([*PACKED, *PLANAR])
         raise ImageError(
-            f"the encoding is {_named(encoding)}; expected {known} or OpenCV's names such as 8UC3 and 32FC1"
+            f"the encoding is {named(encoding)}; expected {known} or OpenCV's names such as 8UC3 and 32FC1"
         )
     return np.dtype(DTYPES[match[1]]), int(match[2])
 
@@ -260,7 +260,7 @@ def _stretched(pixels: Pixels, value_range: Range | None, encoding: str) -> Imag
     return np.asarray(np.clip(np.rint(np.nan_to_num(grey, nan=0.0)), 0, 255), np.uint8)
 
 
-def _named(text: str) -> str:
+def named(text: str) -> str:
     """A text out of a message, in quotes; not all of it, if somebody sent a book."""
     return repr(text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}...")
 

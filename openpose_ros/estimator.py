@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import is_numpy_array
 
 from openpose_ros.average import Pass, average
 from openpose_ros.backends import Backend, choose, synthetic_card
@@ -24,18 +25,33 @@ from openpose_ros.weights.catalogue import find_card
 from openpose_ros.weights.default import default_model
 
 
+class Answer(NamedTuple):
+    """What the network's thread hands over: fields, milliseconds spent, and candidates where the fields are on a GPU.
+
+    On a CPU they are left to whoever asks for the people: that is when the network may begin with the next batch.
+    """
+
+    fields: Fields
+    spent: dict[str, float]
+    found: Candidates | None
+
+
 class Job:
-    """A submitted batch. ``result()`` waits for the network and assembles the people.
+    """A submitted batch. ``result()`` waits for the network and finds the people in its fields.
 
     Attributes:
         milliseconds: after ``result()``, wall time of preprocess, network, peaks, limbs and assemble.
     """
 
-    def __init__(self, future: Future[Candidates], options: DecodeOptions, person_score: PersonScore) -> None:
+    def __init__(self, future: Future[Answer], options: DecodeOptions, person_score: PersonScore) -> None:
         self._future = future
         self._options = options
         self._person_score = person_score
         self.milliseconds: dict[str, float] = {}
+
+    def wait(self) -> None:
+        """Wait until the network is free for another batch. What went wrong, if anything, is told by ``result()``."""
+        wait([self._future])
 
     def result(self, timeout: float | None = None) -> list[People]:
         """The people of each image of the batch, best first.
@@ -45,12 +61,13 @@ class Job:
             Exception: what the backend raised for this batch.
         """
         try:
-            found = self._future.result(timeout)
+            fields, spent, found = self._future.result(timeout)
         except FutureTimeoutError:  # before Python 3.11 not the built-in one
             raise TimeoutError(f"no answer from the network within {timeout} seconds") from None
+        found = found or candidates(fields, self._options)
         began = time.perf_counter()
         results = people(found, self._options, self._person_score)
-        self.milliseconds = {**found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}
+        self.milliseconds = {**spent, **found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}
         return results
 
 
@@ -58,7 +75,7 @@ class Estimator:
     """A network and a decoder, ready.
 
     ``inputs`` and ``decode`` may be replaced between frames. The network runs in a thread of its own, so that the
-    next batch can be submitted while this one is assembled; use one Estimator from one thread.
+    next batch can be submitted while the people of this one are found; use one Estimator from one thread.
     """
 
     def __init__(
@@ -128,7 +145,7 @@ class Estimator:
         if not images:
             raise ValueError("a batch needs at least one image")
         decode = self.decode
-        return Job(self._worker.submit(self._candidates, list(images), self.inputs, decode), decode, self.person_score)
+        return Job(self._worker.submit(self._answer, list(images), self.inputs, decode), decode, self.person_score)
 
     def fields(self, images: Sequence[Image], inputs: InputOptions | None = None) -> Fields:
         """Heatmaps and PAFs of a batch, averaged over the scales and the mirrored pass that the options ask for."""
@@ -140,10 +157,9 @@ class Estimator:
         self._worker.shutdown(wait=True, cancel_futures=True)
         self.backend.close()
 
-    def _candidates(self, images: list[Image], inputs: InputOptions, options: DecodeOptions) -> Candidates:
+    def _answer(self, images: list[Image], inputs: InputOptions, options: DecodeOptions) -> Answer:
         fields, spent = self._fields(images, inputs)
-        found = candidates(fields, options)
-        return replace(found, milliseconds={**spent, **found.milliseconds})
+        return Answer(fields, spent, None if is_numpy_array(fields.heatmaps) else candidates(fields, options))
 
     def _fields(self, images: list[Image], inputs: InputOptions) -> tuple[Fields, dict[str, float]]:
         spent = {"preprocess": 0.0, "network": 0.0}

@@ -62,19 +62,57 @@ class InputOptions(OptionSet):
 
 
 @dataclass(frozen=True)
+class AdaptiveOptions(OptionSet):
+    """A size of the network's input that follows the load."""
+
+    target_rate: float = option(
+        0.0,
+        "images a second of each camera to keep up with, by looking at the largest of adaptive_sizes that there is "
+        "time for, the same for all cameras; 0 leaves input_size as it is",
+        minimum=0.0,
+        maximum=1000.0,
+        live=True,
+    )
+    adaptive_sizes: str = option(
+        "256,320,368,448",
+        "the sizes to choose from, instead of input_size, all short sides or all height x width; it begins with the "
+        "smallest",
+        live=True,
+    )
+
+    def __post_init__(self) -> None:
+        self.sizes()
+
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes as ``input_size`` takes them, the smallest first."""
+        names = [part.strip() for part in self.adaptive_sizes.split(",")]
+        try:
+            sides = {name: InputOptions(input_size=name).size() for name in names}
+        except ValueError:
+            sides = {}
+        if len(sides) < 2 or len(sides) < len(names) or len({type(side) for side in sides.values()}) > 1:
+            raise ValueError(
+                f"adaptive_sizes is {self.adaptive_sizes!r}; expected two or more different sizes of one kind, such as "
+                "256,320,368 or 256x456,368x656"
+            )
+        return tuple(sorted(names, key=lambda name: math.prod(map(int, name.split("x")))))
+
+
+@dataclass(frozen=True)
 class BackendOptions(OptionSet):
     """What runs the network."""
 
     backend: str = option(
         "auto",
         "what runs the network; auto takes the fastest that works here and says which",
-        choices=("auto", "torch", "openvino", "synthetic"),
+        choices=("auto", "tensorrt", "torch", "torch_compile", "openvino", "synthetic"),
     )
     device: str = option("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU when there is one")
     precision: str = option(
         "auto",
-        "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32",
-        choices=("auto", "float32", "bfloat16", "float16"),
+        "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32; "
+        "int8 is for TensorRT",
+        choices=("auto", "float32", "bfloat16", "float16", "int8"),
     )
     threads: int = option(0, "CPU threads of the network; 0 takes all cores there are", minimum=0, maximum=1024)
 
@@ -241,7 +279,7 @@ class TrackOptions(OptionSet):
         live=True,
     )
     smooth_beta: float = option(
-        10.0,
+        15.0,
         "what a speed of one body height a second adds to that cutoff in Hz; more follows motion more closely",
         minimum=0.0,
         maximum=100.0,

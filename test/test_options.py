@@ -73,7 +73,7 @@ def test_every_range_ends_where_it_says(settings: type[Any]) -> None:
         (DecodeOptions, {"heat_threshold": 0.0}, "heat_threshold is 0.0; expected 0.001 to 1"),
         (DecodeOptions, {"complete": 1}, "complete is 1; expected true or false"),
         (DecodeOptions, {"heat": 0.1}, "unknown option 'heat'; expected one of heat_threshold, "),
-        (BackendOptions, {"backend": "caffe"}, "backend is 'caffe'; expected one of auto, torch, "),
+        (BackendOptions, {"backend": "caffe"}, "backend is 'caffe'; expected one of auto, tensorrt, torch, "),
         (BackendOptions, {"backend": 3}, "backend is 3; expected a text"),
         (BackendOptions, {"threads": -1}, "threads is -1; expected 0 to 1024"),
         (InputOptions, {"input_size": "large"}, "input_size is 'large'; expected a short side such as 368"),

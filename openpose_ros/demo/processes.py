@@ -56,9 +56,9 @@ class Nodes:
         self._logs = tempfile.TemporaryDirectory(prefix="openpose_ros_")
         self._handlers: dict[signal.Signals, object] = {}
 
-    def start(self, name: str, parameters: Mapping[str, object], *arguments: str) -> None:
-        """Start one of the executables with ROS parameters (values are written as YAML)."""
-        command = [sys.executable, "-m", "openpose_ros", name, *arguments]
+    def start(self, name: str, parameters: Mapping[str, object], *arguments: str, module: str = "") -> None:
+        """Start one of the executables, or a module instead, with ROS parameters (values are written as YAML)."""
+        command = [sys.executable, "-m", *([module] if module else ["openpose_ros", name]), *arguments]
         if parameters:
             command += ["--ros-args", *(part for p, v in parameters.items() for part in ("-p", f"{p}:={_yaml(v)}"))]
         with self._log(name).open("wb") as log:

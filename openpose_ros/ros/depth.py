@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 
 from openpose_ros.camera_model import CameraModel
-from openpose_ros.encodings import ImageError, _pixels
+from openpose_ros.encodings import ImageError, named, raw_values
 
 Floats = npt.NDArray[np.float32]
 
@@ -45,11 +45,11 @@ def to_metres(message: ImageMessage) -> Floats:
     """
     if message.encoding not in (*MILLIMETRES, METRES):
         raise ImageError(
-            f"the depth image's encoding is {message.encoding!r}; expected 16UC1 (millimetres) or 32FC1 (metres)"
+            f"the depth image's encoding is {named(message.encoding)}; expected 16UC1 (millimetres) or 32FC1 (metres)"
         )
     if message.height == 0 or message.width == 0:
         raise ImageError(f"the depth image is {message.width}x{message.height} pixels; expected at least 1x1")
-    values = _pixels(message)[..., 0]
+    values = raw_values(message)[..., 0]
     if message.encoding == METRES:
         depth = np.array(values, np.float32)
         with np.errstate(invalid="ignore"):

@@ -14,6 +14,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 
+from openpose_ros.adaptive import AdaptiveSize
 from openpose_ros.device import gpu_mib, resident_mib
 from openpose_ros.options import HealthOptions
 from openpose_ros.ros.stream import Stream
@@ -67,8 +68,16 @@ def status(name: str, level: bytes, message: str, values: Mapping[str, object], 
     )
 
 
-def node_status(name: str, state: str, estimator: Estimator | None, input_size: str) -> DiagnosticStatus:
-    """What runs, and in which state of its life the node is."""
+def node_status(
+    name: str, state: str, estimator: Estimator | None, input_size: str, sizing: AdaptiveSize | None = None
+) -> DiagnosticStatus:
+    """What runs, and in which state of its life the node is.
+
+    Args:
+        estimator: None while the node is not configured.
+        input_size: that of the parameter.
+        sizing: what chooses another one; None while nobody asks for that.
+    """
     values: dict[str, object] = {"lifecycle state": state, "resident memory (MiB)": resident_mib()}
     if estimator is None:
         return status(name, OK, state, values)
@@ -84,7 +93,15 @@ def node_status(name: str, state: str, estimator: Estimator | None, input_size: 
     if used is not None:
         # PyTorch does not count what a TensorRT engine takes for its weights.
         values["GPU memory (MiB)"] = used + int(getattr(backend, "engine_mib", 0))
-    return status(name, OK, f"{state}: {card.name} on {backend.device}", values, backend.device)
+    level, message = OK, f"{state}: {card.name} on {backend.device}"
+    if sizing is not None:
+        cost = sizing.cost
+        values["input size"] = sizing.size
+        values["an image takes (s)"] = "not known yet" if cost is None else cost
+        values["target_rate allows (s)"] = sizing.allowed
+        if sizing.too_slow:
+            level, message = WARN, f"target_rate is not kept: too much even for {sizing.size}, the smallest input size"
+    return status(name, level, message, values, backend.device)
 
 
 def camera_status(name: str, stream: Stream, limits: HealthOptions, enabled: bool) -> DiagnosticStatus:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from openpose_ros.option import Option, OptionSet
 from openpose_ros.options import (
+    AdaptiveOptions,
     BackendOptions,
     BridgeOptions,
     DecodeOptions,
@@ -75,6 +76,7 @@ POSE_NODE = Interface(
         PoseNodeOptions,
         BackendOptions,
         InputOptions,
+        AdaptiveOptions,
         DecodeOptions,
         TrackOptions,
         DepthOptions,

@@ -66,11 +66,12 @@ class Mailbox(Generic[Item]):
             self._slots.append(Slot(self._changed))
             return self._slots[-1]
 
-    def take(self, most: int = 1) -> list[tuple[int, Item]]:
+    def take(self, most: int = 1, wait: bool = True) -> list[tuple[int, Item]]:
         """Wait until some slot has an item that is due, and take as many as are there now, at most one of each slot.
 
         Args:
             most: how many at most.
+            wait: false returns at once, with nothing where nothing is due.
 
         Returns:
             Number of the slot and item, beginning with the slot whose turn it is; nothing once the mailbox is closed.
@@ -80,11 +81,13 @@ class Mailbox(Generic[Item]):
                 now = time.monotonic()
                 turn = [*range(self._next, len(self._slots)), *range(self._next)]
                 waits = {number: self._slots[number]._wait(now) for number in turn}
-                due = [number for number, wait in waits.items() if wait == 0.0][:most]
+                due = [number for number, left in waits.items() if left == 0.0][:most]
                 if due:
                     self._next = (due[-1] + 1) % len(self._slots)
                     return [(number, self._slots[number]._take(now)) for number in due]
-                self._changed.wait(min((wait for wait in waits.values() if wait is not None), default=None))
+                if not wait:
+                    break
+                self._changed.wait(min((left for left in waits.values() if left is not None), default=None))
             return []
 
     def close(self) -> None:

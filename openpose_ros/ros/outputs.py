@@ -205,10 +205,20 @@ class Outputs:
         return [topic for output in self._outputs for topic in output.topics]
 
     def publish(self, result: Result, settings: Settings) -> None:
-        """Publish one result to all who listen."""
+        """Publish one result to all who listen.
+
+        Raises:
+            Exception: what one of the outputs raised; the others were published all the same.
+        """
+        raised: Exception | None = None
         for output in self._outputs:
-            if output.wanted:
-                output.publish(result, settings)
+            try:
+                if output.wanted:
+                    output.publish(result, settings)
+            except Exception as error:
+                raised = error
+        if raised is not None:
+            raise raised
 
     def close(self) -> None:
         """Take all publishers away."""

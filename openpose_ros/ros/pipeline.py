@@ -1,34 +1,64 @@
-"""The way of an image: mailbox -> read -> estimator -> publish, in a thread of its own."""
+"""The way of an image: mailbox -> read -> estimator -> publish, in a thread of its own.
+
+While the network looks at an image, the people of the one before are found and published; an image is taken from the
+mailbox only when the network is free for it, so that it is the newest there is.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from rclpy.node import Node
+from std_msgs.msg import Header
 
+from openpose_ros.adaptive import AdaptiveSize
+from openpose_ros.options import AdaptiveOptions
 from openpose_ros.preprocess import Image
 from openpose_ros.ros.camera import Message
 from openpose_ros.ros.mailbox import Mailbox
 from openpose_ros.ros.stream import Stream
 
 if TYPE_CHECKING:
-    from openpose_ros.estimator import Estimator
+    from openpose_ros.estimator import Estimator, Job
+
+
+class Whole(NamedTuple):
+    """An image that could be read."""
+
+    stream: Stream
+    header: Header
+    image: Image
+
+
+class Batch(NamedTuple):
+    """Images of different cameras that are in the network, or were, and when the work on them began."""
+
+    images: list[Whole]
+    job: Job
+    began: float
 
 
 class Pipeline:
     """Takes the newest image of each camera in turn, finds its people, publishes them; then what is the newest by now.
 
     Args:
-        node: whose end is no error.
+        node: whose end is no error, and for its log.
         mailbox: where the cameras leave their images; closed together with this.
         estimator: images -> people; used by this thread alone.
         streams: the cameras, in the order of the mailbox's slots.
+
+    Attributes:
+        sizing: what chooses the size of the network's input; None while nobody asks for that.
     """
 
     def __init__(self, node: Node, mailbox: Mailbox[Message], estimator: Estimator, streams: Sequence[Stream]) -> None:
+        self.sizing: AdaptiveSize | None = None
+        self._adaptive = AdaptiveOptions()
+        self._busy = 0.0
         self._node = node
         self._mailbox = mailbox
         self._estimator = estimator
@@ -42,8 +72,16 @@ class Pipeline:
         self._thread.join()
 
     def _work(self) -> None:
-        while taken := self._mailbox.take(self._most()):
-            self._serve([(self._streams[number], message) for number, message in taken])
+        seen: Batch | None = None  # by the network; nobody has heard of it yet
+        while (taken := self._mailbox.take(self._most(), wait=seen is None)) or seen:
+            began = time.perf_counter()
+            begun = self._begin(taken, began) if taken else None
+            if seen is not None:
+                self._finish(seen)
+            if begun is not None:
+                begun.job.wait()
+            self._adapt(begun, time.perf_counter() - began)
+            seen = begun
 
     def _most(self) -> int:
         """Images that go through the network together."""
@@ -51,33 +89,67 @@ class Pipeline:
         on_gpu = self._estimator.backend.device.startswith("cuda")
         return asked or (len(self._streams) if on_gpu else 1)
 
-    def _serve(self, taken: list[tuple[Stream, Message]]) -> None:
-        """Images of different cameras, from the message to the published result. Nothing leaves this but results."""
-        began = time.perf_counter()
-        read = [(stream, message.header, self._read(stream, message)) for stream, message in taken]
-        whole = [(stream, header, image) for stream, header, image in read if image is not None]
+    def _begin(self, taken: list[tuple[int, Message]], began: float) -> Batch | None:
+        """Let the network look at images of different cameras; None if none of them can be read."""
+        whole = []
+        for number, message in taken:
+            stream = self._streams[number]
+            image = self._read(stream, message)
+            if image is not None:
+                whole.append(Whole(stream, message.header, image))
         if not whole:
-            return
+            return None
         try:
-            found = self._estimator.submit([image for _, _, image in whole]).result()
-            results = list(zip(whole, found, strict=True))
+            self._choose_size()
+            return Batch(whole, self._estimator.submit([image for _, _, image in whole]), began)
         except Exception as error:
-            for stream, _, _ in whole:
-                self._fail(stream, error)
+            self._fail([stream for stream, _, _ in whole], error)
+            return None
+
+    def _finish(self, batch: Batch) -> None:
+        """Publish what the network saw. Nothing leaves this but results."""
+        try:
+            results = list(zip(batch.images, batch.job.result(), strict=True))
+        except Exception as error:
+            self._fail([stream for stream, _, _ in batch.images], error)
             return
         for (stream, header, image), people in results:
             try:
-                stream.publish(header, image, people, began)
+                stream.publish(header, image, people, batch.began)
             except Exception as error:
-                self._fail(stream, error)
+                self._fail([stream], error)
 
     def _read(self, stream: Stream, message: Message) -> Image | None:
         try:
             return stream.read(message)
         except Exception as error:  # such as no memory for the picture
-            self._fail(stream, error)
+            self._fail([stream], error)
             return None
 
-    def _fail(self, stream: Stream, error: Exception) -> None:
+    def _fail(self, streams: Sequence[Stream], error: Exception) -> None:
         if self._node.context.ok():  # else the node is ending, and that is what went wrong
-            stream.fail(error)
+            for stream in streams:
+                stream.fail(error)
+
+    def _choose_size(self) -> None:
+        """Let the next image have the size that the options ask for, or that there is time for."""
+        settings = self._streams[0].settings
+        if settings.adaptive != self._adaptive:
+            self._adaptive = settings.adaptive
+            rate = self._adaptive.target_rate * len(self._streams)
+            self.sizing = AdaptiveSize(self._adaptive.sizes(), rate) if rate else None
+        size = settings.inputs.input_size if self.sizing is None else self.sizing.size
+        self._estimator.inputs = replace(settings.inputs, input_size=size)
+
+    def _adapt(self, batch: Batch | None, seconds: float) -> None:
+        """Tell what chooses the size how long the work took, the waiting for images left out."""
+        self._busy += seconds
+        if batch is None:  # only results were published; they belong to the cost of images like the next
+            return
+        cost, self._busy = self._busy / len(batch.images), 0.0
+        change = None if self.sizing is None else self.sizing.took(cost, time.monotonic())
+        if change is not None:
+            self._node.get_logger().info(
+                f"input size {change.before} -> {change.after}: an image took {1e3 * change.cost:.0f} ms, "
+                f"target_rate {self._adaptive.target_rate:g} allows {1e3 * change.allowed:.0f} ms"
+            )

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
@@ -198,7 +199,7 @@ class PoseNode(LifecycleNode):
         backend = self._estimator.backend
         self.get_logger().info(
             f"model {self._estimator.card.name}, backend {backend.name} on {backend.device} in {backend.precision}, "
-            f"input {settings.inputs.input_size}, people from score {self._settings.decode.min_person_score:.2f}"
+            f"input {settings.size_in_words}, people from score {self._settings.decode.min_person_score:.2f}"
         )
         for stream in streams:
             self.get_logger().info(
@@ -269,7 +270,8 @@ class PoseNode(LifecycleNode):
         """How the node and its cameras are."""
         name = self.get_fully_qualified_name().strip("/")
         state = self._state_machine.current_state[1]
-        found = [diagnostics.node_status(name, state, self._estimator, self._settings.inputs.input_size)]
+        sizing = None if self._pipeline is None else self._pipeline.sizing
+        found = [diagnostics.node_status(name, state, self._estimator, self._settings.inputs.input_size, sizing)]
         for stream in self._streams:
             label = f"{name}: {stream.camera.topic}"
             found.append(diagnostics.camera_status(label, stream, self._settings.health, self._enabled))
@@ -293,6 +295,8 @@ def load_estimator(model: str, backend: BackendOptions, inputs: InputOptions, de
 
 def main(argv: list[str] | None = None) -> int:
     """Run the node; exit status 0 after a clean end, 1 if it cannot start, 2 after wrong arguments."""
+    # The cores are the network's, which has the parameter threads: what OpenCV does to an image is too little to share.
+    cv2.setNumThreads(1)
     return program.run(POSE_NODE, PoseNode, argv)
 
 

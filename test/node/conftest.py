@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,11 +77,12 @@ class FakeEstimator:
         self.batches: list[int] = []
         self.whole = False
         self.closed = False
+        self._network = ThreadPoolExecutor(1)
 
     def submit(self, images: Any) -> Any:
         self.batches.append(len(images))
-        found = [self._people(image) for image in images]
-        return SimpleNamespace(result=lambda: found)
+        answer = self._network.submit(lambda: [self._people(image) for image in images])
+        return SimpleNamespace(wait=lambda: wait([answer]), result=answer.result)
 
     def _people(self, image: Any) -> People:
         corner = image[0, 0].tolist()
@@ -99,6 +100,7 @@ class FakeEstimator:
         return People.from_arrays(self.skeleton, xy, size, person_score=[0.5])
 
     def close(self) -> None:
+        self._network.shutdown()
         self.closed = True
 
 

@@ -114,3 +114,18 @@ def test_everything_put_is_taken_or_replaced() -> None:
     taker.join(10)
     assert taken == sorted(taken)
     assert len(taken) + slot.replaced == 2000
+
+
+def test_whoever_does_not_wait_gets_what_is_due_or_nothing() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    slot = mailbox.slot()
+    assert mailbox.take(wait=False) == []
+    slot.put("image")
+    assert mailbox.take(wait=False) == [(0, "image")]
+    slot.period = 60.0
+    slot.put("first")
+    assert mailbox.take() == [(0, "first")]
+    slot.put("too early")
+    assert mailbox.take(wait=False) == []
+    mailbox.close()
+    assert mailbox.take(wait=False) == []
