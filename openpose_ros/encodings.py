@@ -171,7 +171,11 @@ def decompress(message: CompressedMessage) -> Image:
 
 
 def raw_values(message: ImageMessage) -> Pixels:
-    """(H, W, C) view of the values of a sensor_msgs/Image, in the machine's byte order. An ImageError says what does not fit."""
+    """(H, W, C) view of the values of a sensor_msgs/Image, in the machine's byte order.
+
+    Raises:
+        ImageError: step or length of the data do not fit the size.
+    """
     dtype, channels = _layout(message.encoding)
     if channels == 2:
         _check_even(message, message.width)
