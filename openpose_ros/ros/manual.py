@@ -36,7 +36,7 @@ def parameter_file() -> str:
     lines = [
         "# Parameters of pose_node: every one, with its default. What is marked live may be changed while it runs:",
         "#     ros2 param set /pose_node heat_threshold 0.05",
-        "# Written by `python -m openpose_ros.ros.manual` from openpose_ros/options.py.",
+        "# Written by `python -m openpose_ros.ros.manual` from openpose_ros/options/.",
         "/**:",
         "  ros__parameters:",
     ]
@@ -58,7 +58,7 @@ def page() -> str:
     lines = [
         "# Nodes, topics and parameters",
         "",
-        "Written by `python -m openpose_ros.ros.manual` from `openpose_ros/options.py`; do not edit.",
+        "Written by `python -m openpose_ros.ros.manual` from `openpose_ros/options/`; do not edit.",
         "",
         "Topic names are relative: a namespace and remaps move them. Several cameras have theirs below the name of "
         "each. A *live* parameter may be set while the node runs and counts from the next image; the others are "

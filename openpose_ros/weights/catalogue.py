@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,9 @@ def find_card(model: str | Path) -> Path:
 
 
 def model_folders() -> Iterator[Path]:
-    """Folders that hold cards, later ones overriding earlier: user's cache, installed package, checkout."""
+    """Folders that hold cards, later ones overriding earlier: user's cache, what pip or colcon installed, checkout."""
     yield cache_folder()
+    yield Path(sys.prefix) / "share" / "openpose_ros" / "model"
     for prefix in reversed(os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):
         if prefix:
             yield Path(prefix) / "share" / "openpose_ros" / "model"
