@@ -65,6 +65,8 @@ setup(
         "cpu": ["openvino>=2024.6", "numba>=0.56"],
         # `bag_poses`, and bags as a source of `predict` and source_node.
         "bags": ["rosbags>=0.11.6"],
+        # `export`. ONNX Runtime referees every file and calibrates int8; networks are not run with it.
+        "export": ["onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20"],
         # Has to match the CUDA of the PyTorch that is installed: cupy-cuda12x beside one for CUDA 12.
         "gpu": ["cupy-cuda13x>=13.6"],
         # `train` and what belongs to it. The last one holds a backbone's ImageNet weights.

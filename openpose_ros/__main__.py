@@ -22,7 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     if name == "--version":
         print(__version__)
         return 0
-    print(f"openpose_ros: unknown command {name!r}\n\n{_overview()}", file=sys.stderr)
+    print(f"{_overview()}\n\nopenpose_ros: unknown command {name!r}", file=sys.stderr)
     return 2
 
 

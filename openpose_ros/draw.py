@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,7 +19,10 @@ from openpose_ros.preprocess import Image
 from openpose_ros.skeleton import Skeleton
 
 Colour = tuple[int, int, int]
+Place = tuple[int, int]
+Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 SHIFT = 3
 """OpenCV draws at fractions of a pixel when coordinates are given in units of 1 / 2**SHIFT."""
@@ -35,6 +39,32 @@ class Pen:
     outline: int
     joint: float
     text: float
+
+
+class Line(NamedTuple):
+    """A limb: where it begins and ends, in units of 1 / 2**SHIFT pixels, and whether both joints were seen."""
+
+    first: Place
+    last: Place
+    colour: Colour
+    solid: bool
+
+
+class Dot(NamedTuple):
+    """A joint: where it is, in units of 1 / 2**SHIFT pixels, and whether it was seen."""
+
+    centre: Place
+    colour: Colour
+    seen: bool
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A person as it is drawn: first the lines, then the dots."""
+
+    pen: Pen
+    lines: list[Line]
+    dots: list[Dot]
 
 
 def draw(image: Image, people: People, options: DrawOptions | None = None, *, in_place: bool = False) -> Image:
@@ -56,13 +86,14 @@ def draw(image: Image, people: People, options: DrawOptions | None = None, *, in
     if not shown:
         return drawn
     canvas = drawn if options.opacity >= 1.0 else drawn.copy()
-    pens = {p: _pen(image.shape, _extent(people.xy[p, known[p]].astype(np.float64))) for p in shown}
-    for person, pen in pens.items():
-        _person(canvas, people, person, known[person], pen)
+    figures = _figures(people[shown], known[shown], image.shape)
+    for figure in figures:
+        _figure(canvas, figure)
     if canvas is not drawn:
         _blend(drawn, canvas, _touched(people, known, image.shape), options.opacity)
-    for person, pen in pens.items():
-        _caption(drawn, people, person, known[person], pen, options)
+    if options.boxes or options.labels:
+        for person, figure in zip(shown, figures, strict=True):
+            _caption(drawn, people, person, known[person], figure.pen, options)
     return drawn
 
 
@@ -77,49 +108,87 @@ def joint_colours(skeleton: Skeleton) -> tuple[Colour, ...]:
     return tuple(colours.get(joint, PAPER) for joint in range(len(skeleton.joints)))
 
 
-def _person(canvas: Image, people: People, person: int, known: npt.NDArray[np.bool_], pen: Pen) -> None:
-    skeleton = people.skeleton
-    seen = (people.state[person] == JointState.SEEN).tolist()
-    xy = people.xy[person].astype(np.float64)
-    lines = []
-    for limb, (start, end) in enumerate(skeleton.limbs):
-        if known[start] and known[end] and limb not in skeleton.filling:
-            ends = _clipped(xy[start], xy[end], canvas.shape, 4.0 * pen.limb)
-            if ends is not None:
-                lines.append((*ends, skeleton.colours[limb], seen[start] and seen[end]))
-    for first, last, _, solid in lines:
-        if solid:
-            cv2.line(canvas, _fixed(first), _fixed(last), OUTLINE, pen.limb + 2 * pen.outline, cv2.LINE_AA, SHIFT)
-    for first, last, colour, solid in lines:
-        if solid:
-            cv2.line(canvas, _fixed(first), _fixed(last), colour, pen.limb, cv2.LINE_AA, SHIFT)
+@lru_cache(maxsize=8)
+def _drawn_limbs(skeleton: Skeleton) -> tuple[Ints, tuple[Colour, ...]]:
+    """(L, 2) joints of the limbs that are drawn, and their colours."""
+    drawn = [limb for limb in range(len(skeleton.limbs)) if limb not in skeleton.filling]
+    ends = np.array([skeleton.limbs[limb] for limb in drawn], np.int64).reshape(-1, 2)
+    return ends, tuple(skeleton.colours[limb] for limb in drawn)
+
+
+def _figures(people: People, known: Bools, shape: tuple[int, ...]) -> list[Figure]:
+    """All people at once: NumPy costs as much for one of them as for twenty.
+
+    Args:
+        people, known: P people and (P, J) which of their joints are drawn; everybody has one at least.
+        shape: of the picture.
+    """
+    limbs, limb_colours = _drawn_limbs(people.skeleton)
+    dot_colours = joint_colours(people.skeleton)
+    xy = np.where(known[..., None], people.xy, np.nan).astype(np.float64)
+    pens = [_pen(shape, extent) for extent in _extents(xy, known).tolist()]
+    inside = _within(xy, shape, np.array([[4.0 * pen.limb] for pen in pens]))
+    near = _within(xy, shape, np.array([[2.0 * pen.joint] for pen in pens]))
+    starts, ends = limbs.T
+    whole = known[:, starts] & known[:, ends]
+    # No wild coordinate may become a whole number: it would wrap around.
+    places = np.rint(np.where((inside | near)[..., None], xy, 0.0) * (1 << SHIFT)).astype(np.int64).tolist()
+    seen = (people.state == JointState.SEEN).tolist()
+    straight = (inside[:, starts] & inside[:, ends]).tolist()
+    pairs = limbs.tolist()
+    figures = []
+    for person, pen in enumerate(pens):
+        lines = []
+        for limb in np.flatnonzero(whole[person]).tolist():
+            start, end = pairs[limb]
+            if straight[person][limb]:
+                first, last = tuple(places[person][start]), tuple(places[person][end])
+            else:
+                cut = _clipped(xy[person, start], xy[person, end], shape, 4.0 * pen.limb)
+                if cut is None:
+                    continue
+                first, last = _fixed(cut[0]), _fixed(cut[1])
+            lines.append(Line(first, last, limb_colours[limb], seen[person][start] and seen[person][end]))
+        dots = [
+            Dot(tuple(places[person][joint]), dot_colours[joint], seen[person][joint])
+            for joint in np.flatnonzero(near[person]).tolist()
+        ]
+        figures.append(Figure(pen, lines, dots))
+    return figures
+
+
+def _figure(canvas: Image, figure: Figure) -> None:
+    # Soft edges cost three times as much as hard ones; the thin dark rim of an outline does well without.
+    pen = figure.pen
+    solid = [np.array([line.first, line.last], np.int32) for line in figure.lines if line.solid]
+    if solid:
+        cv2.polylines(canvas, solid, False, OUTLINE, pen.limb + 2 * pen.outline, cv2.LINE_8, SHIFT)
+    for line in figure.lines:
+        if line.solid:
+            cv2.line(canvas, line.first, line.last, line.colour, pen.limb, cv2.LINE_AA, SHIFT)
         else:
-            _dashes(canvas, first, last, _pale(colour), pen)
-    colours = joint_colours(skeleton)
-    for joint in np.flatnonzero(known & _within(xy, canvas.shape, 2.0 * pen.joint)).tolist():
-        _joint(canvas, xy[joint], colours[joint], seen[joint], pen)
+            _dashes(canvas, line, pen)
+    radius = round(pen.joint * (1 << SHIFT))
+    for dot in figure.dots:
+        if dot.seen:
+            around = radius + (pen.outline << SHIFT)
+            cv2.circle(canvas, dot.centre, around, OUTLINE, cv2.FILLED, cv2.LINE_8, SHIFT)
+            cv2.circle(canvas, dot.centre, radius, dot.colour, cv2.FILLED, cv2.LINE_AA, SHIFT)
+        else:
+            cv2.circle(canvas, dot.centre, radius, _pale(dot.colour), max(1, pen.limb // 2), cv2.LINE_AA, SHIFT)
 
 
-def _joint(canvas: Image, place: Doubles, colour: Colour, seen: bool, pen: Pen) -> None:
-    centre, radius = _fixed(place), round(pen.joint * (1 << SHIFT))
-    if seen:
-        cv2.circle(canvas, centre, radius + (pen.outline << SHIFT), OUTLINE, cv2.FILLED, cv2.LINE_AA, SHIFT)
-        cv2.circle(canvas, centre, radius, colour, cv2.FILLED, cv2.LINE_AA, SHIFT)
-    else:
-        cv2.circle(canvas, centre, radius, _pale(colour), max(1, pen.limb // 2), cv2.LINE_AA, SHIFT)
-
-
-def _dashes(canvas: Image, start: Doubles, end: Doubles, colour: Colour, pen: Pen) -> None:
+def _dashes(canvas: Image, line: Line, pen: Pen) -> None:
+    start, end = (np.array(place) / (1 << SHIFT) for place in (line.first, line.last))
     length = float(np.hypot(*(end - start)))
     count = min(200, max(2, round(length / (5.0 * pen.limb))))
+    colour = _pale(line.colour)
     for dash in range(count):
         first, last = start + (end - start) * np.array([[dash + 0.2], [dash + 0.8]]) / count
         cv2.line(canvas, _fixed(first), _fixed(last), colour, max(1, pen.limb // 2), cv2.LINE_AA, SHIFT)
 
 
-def _caption(
-    canvas: Image, people: People, person: int, known: npt.NDArray[np.bool_], pen: Pen, options: DrawOptions
-) -> None:
+def _caption(canvas: Image, people: People, person: int, known: Bools, pen: Pen, options: DrawOptions) -> None:
     height, width = canvas.shape[:2]
     places = np.clip(people.xy[person][known], [0, 0], [width - 1, height - 1])
     left, top = (places.min(0) - 3 * pen.limb).astype(int).tolist()
@@ -153,16 +222,23 @@ def _pen(shape: tuple[int, ...], extent: float) -> Pen:
     )
 
 
-def _extent(places: Doubles) -> float:
-    """About how many pixels a person spans, from its (n, 2) joints; a few wrong ones do not matter."""
-    middle = np.median(places, axis=0)
-    return 4.0 * float(np.median(np.hypot(*(places - middle).T)))
+def _extents(xy: Doubles, known: Bools) -> Doubles:
+    """(P,) about how many pixels each person spans, from (P, J, 2) joints; a few wrong ones do not matter."""
+    middle = np.stack([_median(xy[..., axis], known) for axis in range(2)], -1)
+    return 4.0 * _median(np.hypot(*np.moveaxis(xy - middle[:, None], -1, 0)), known)
 
 
-def _within(xy: Doubles, shape: tuple[int, ...], margin: float) -> npt.NDArray[np.bool_]:
+def _median(values: Doubles, known: Bools) -> Doubles:
+    """(P,) median of the known ones of (P, J) values; the others are NaN."""
+    ranked, count = np.sort(values, axis=1), known.sum(1)  # NaN comes last
+    low, high = (np.take_along_axis(ranked, rank[:, None], 1) for rank in ((count - 1) // 2, count // 2))
+    return np.asarray((low[:, 0] + high[:, 0]) / 2.0, np.float64)
+
+
+def _within(xy: Doubles, shape: tuple[int, ...], margin: float | Doubles) -> Bools:
     """(...) whether places (..., 2) lie in the picture or no more than a margin outside; NaN does not."""
-    high = np.array([shape[1] + margin, shape[0] + margin])
-    return np.asarray(((xy >= -margin) & (xy <= high)).all(-1), np.bool_)
+    x, y = xy[..., 0], xy[..., 1]
+    return np.asarray((x >= -margin) & (x <= shape[1] + margin) & (y >= -margin) & (y <= shape[0] + margin), np.bool_)
 
 
 def _clipped(start: Doubles, end: Doubles, shape: tuple[int, ...], margin: float) -> tuple[Doubles, Doubles] | None:
@@ -184,7 +260,7 @@ def _clipped(start: Doubles, end: Doubles, shape: tuple[int, ...], margin: float
     return (start + first * way, start + last * way) if first < last else None
 
 
-def _touched(people: People, known: npt.NDArray[np.bool_], shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _touched(people: People, known: Bools, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Rows and columns that hold everything drawn."""
     margin = max(shape[:2]) // 20 + 8
     places = np.clip(people.xy[known], [0, 0], [shape[1], shape[0]]).astype(int)
@@ -201,5 +277,5 @@ def _pale(colour: Colour) -> Colour:
     return (colour[0] + 255) // 2, (colour[1] + 255) // 2, (colour[2] + 255) // 2
 
 
-def _fixed(place: Doubles) -> tuple[int, int]:
+def _fixed(place: Doubles) -> Place:
     return round(float(place[0]) * (1 << SHIFT)), round(float(place[1]) * (1 << SHIFT))

@@ -91,7 +91,7 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
         return SyntheticBackend(card)
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
-    if options.precision == "int8" and name != "tensorrt":
+    if options.precision == "int8" and name != "tensorrt" and card.network.get("precision") != "int8":
         raise BackendError(f"precision int8 is for the tensorrt backend, from an int8 export; {name} has none")
     source = SOURCES[name]
     try:

@@ -44,9 +44,10 @@ class Part(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A network as OpenVINO reads it: the model, the order of its axes, and where its answer stands."""
+    """A network as OpenVINO reads it: the model, the order of axes at both ends, and where its answer stands."""
 
     model: Any
+    input_layout: str
     layout: str
     heatmaps: Part
     pafs: Part
@@ -78,8 +79,11 @@ class OpenVINOBackend:
     def _compile(self, card: Card, options: BackendOptions) -> None:
         graph = _from_file(card) if card.network["type"] == "graph" else _from_torch(card)
         self._heatmaps, self._pafs = graph.heatmaps, graph.pafs
-        wanted = options.precision
-        if wanted == "auto":
+        # What a file has in int8 is computed in int8; this is about the rest of it.
+        in_int8 = card.network.get("precision") == "int8"
+        wanted = "auto" if in_int8 and options.precision == "int8" else options.precision
+        automatic = wanted == "auto"
+        if automatic:
             wanted = "bfloat16" if fast_bfloat16() else "float32"
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -92,9 +96,10 @@ class OpenVINOBackend:
             compiled = ov.Core().compile_model(_fed_with_bytes(graph, card), "CPU", settings)
         except RuntimeError as error:
             raise BackendError(f"OpenVINO cannot run {card.name}: {_reason(error)}") from None
-        self.precision = NAMES[compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
-        if options.precision not in ("auto", self.precision):
-            raise BackendError(f"precision is {wanted}, but OpenVINO computes in {self.precision} on this CPU")
+        taken = NAMES[compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
+        if not automatic and taken != wanted:
+            raise BackendError(f"precision is {wanted}, but OpenVINO computes in {taken} on this CPU")
+        self.precision = "int8" if in_int8 else taken
         self._request = compiled.create_infer_request()
 
     def __call__(self, batch: Batch) -> Fields:
@@ -131,20 +136,20 @@ def _from_torch(card: Card) -> Graph:
         ) from None
     graph = frozen(LastAnswer(load_network(card)), torch.zeros(1, 3, 64, 64))
     model = ov.convert_model(graph, input=[ov.PartialShape([-1, 3, -1, -1])])
-    return Graph(model, "NCHW", Part(0, 0, _channels(card)[0]), Part(1, 0, _channels(card)[1]))
+    return Graph(model, "NCHW", "NCHW", Part(0, 0, _channels(card)[0]), Part(1, 0, _channels(card)[1]))
 
 
 def _from_file(card: Card) -> Graph:
     """The network that the card's weight file carries itself.
 
-    The card's ``network`` names its ``input``, the ``layout`` of input and outputs (``NCHW`` or ``NHWC``), and for
-    ``heatmaps`` and ``pafs`` an ``output`` and in it the ``channels`` [first, last + 1].
+    The card's ``network`` names its ``input``, the ``layout`` of input and outputs (``NCHW`` or ``NHWC``), that of the
+    input where it is another one (``input_layout``), and for ``heatmaps`` and ``pafs`` an ``output`` and in it the
+    ``channels`` [first, last + 1].
     """
     path = card.verified_weights()
     entries = dict(card.network)
-    layout = entries.get("layout")
-    if layout not in ("NCHW", "NHWC"):
-        raise CardError(f"{card.path}: network layout is {layout!r}; expected NCHW or NHWC")
+    layout = _layout(card, "layout", entries.get("layout"))
+    input_layout = _layout(card, "input_layout", entries.get("input_layout", layout))
     try:
         model = ov.Core().read_model(path)
     except RuntimeError as error:
@@ -166,12 +171,18 @@ def _from_file(card: Card) -> Graph:
         if last - first != count or first < 0 or (there.is_static and last > there.get_length()):
             raise CardError(f"{card.path}: network {name} are channels [{first}, {last}] of {there}; expected {count}")
         parts.append(Part(found[0], first, last))
-    any_size = [-1, 3, -1, -1] if layout == "NCHW" else [-1, -1, -1, 3]
+    any_size = [-1, 3, -1, -1] if input_layout == "NCHW" else [-1, -1, -1, 3]
     try:
         model.reshape(ov.PartialShape(any_size))
     except RuntimeError as error:
         raise BackendError(f"{path} does not take images of any size: {_reason(error)}") from None
-    return Graph(model, layout, *parts)
+    return Graph(model, input_layout, layout, *parts)
+
+
+def _layout(card: Card, name: str, given: Any) -> str:
+    if given not in ("NCHW", "NHWC"):
+        raise CardError(f"{card.path}: network {name} is {given!r}; expected NCHW or NHWC")
+    return str(given)
 
 
 def _channels(card: Card) -> tuple[int, int]:
@@ -183,7 +194,7 @@ def _fed_with_bytes(graph: Graph, card: Card) -> Any:
     """The model with what lies before and behind it: (B, H, W, 3) uint8 BGR in, (B, channels, h, w) out."""
     around = preprocess.PrePostProcessor(graph.model)
     around.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    around.input().model().set_layout(ov.Layout(graph.layout))
+    around.input().model().set_layout(ov.Layout(graph.input_layout))
     steps = around.input().preprocess().convert_element_type(ov.Type.f32)
     if card.channels == "RGB":
         steps = steps.reverse_channels()

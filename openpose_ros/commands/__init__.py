@@ -28,6 +28,8 @@ COMMANDS: dict[str, Command] = {
     "download": Command("openpose_ros.commands.download", "fetch data that is not shipped: coco2017"),
     "calibrate": Command("openpose_ros.commands.calibrate", "learn from photos what a network's people are worth"),
     "convert": Command("openpose_ros.commands.convert", "weights of other projects -> weights and card"),
+    "doctor": Command("openpose_ros.commands.doctor", "what this machine has, what does not fit, what to do"),
+    "export": Command("openpose_ros.commands.export", "a network -> ONNX in float32, float16 or int8, and engines"),
     "benchmark": Command("openpose_ros.commands.benchmark", "what a frame costs, stage by stage"),
     "demo": Command("openpose_ros.commands.demo", "source node and pose node on real photos, shown as a table"),
 }

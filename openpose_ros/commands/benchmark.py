@@ -6,12 +6,21 @@ import argparse
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from openpose_ros.benchmark import decode, memory, table
+from openpose_ros.backends import SOURCES
+from openpose_ros.benchmark import backend, decode, lifting, memory, table, tracking
+from openpose_ros.card import Card
+from openpose_ros.commands.end_to_end import end_to_end_flags, end_to_end_plan
 from openpose_ros.estimator import Estimator
-from openpose_ros.options import BackendOptions, InputOptions
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions, TrackOptions
+from openpose_ros.weights.catalogue import find_card
+from openpose_ros.weights.default import default_model
+
+LIMITS = Path(__file__).resolve().parents[2] / "config" / "parade.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,11 +54,78 @@ def _decode(arguments: argparse.Namespace) -> None:
         table.save(arguments.json, "decode", rows, arguments.command)
 
 
+def _backend(arguments: argparse.Namespace) -> None:
+    models = [find_card(name) for name in arguments.models] or [default_model()]
+    wanted = backend.Plan(
+        cards=tuple(Card.load(model) for model in models),
+        backends=tuple(arguments.backend),
+        precisions=tuple(arguments.precision),
+        sizes=tuple(arguments.sizes),
+        people=tuple(arguments.people),
+        repeats=arguments.repeats,
+        options=BackendOptions(device=arguments.device, threads=arguments.threads),
+    )
+    rows = list(backend.rows(wanted))
+    what = ("network", "backend", "precision", "size", "people", *(f"{stage}_ms" for stage in backend.STAGES))
+    print(table.show(rows, (*what, "total_ms", "total_p95_ms")))
+    print()
+    shares = ("decode_ms", "network_share", "frames_per_second", "eager", "host_decode", "memory_mib")
+    print(table.show(rows, (*what[:5], *shares)))
+    if arguments.json:
+        table.save(arguments.json, "backend", rows, arguments.command)
+
+
 def _memory(arguments: argparse.Namespace) -> None:
     rows = memory.rows(_estimator(arguments), arguments.frames)
     print(table.show(rows, ("frames", "resident_mb")))
     if arguments.json:
         table.save(arguments.json, "memory", rows, arguments.command)
+
+
+def _end_to_end(arguments: argparse.Namespace) -> None:
+    from openpose_ros.benchmark import end_to_end
+
+    rows = list(end_to_end.rows(end_to_end_plan(arguments)))
+    print(table.show(rows, end_to_end.COLUMNS))
+    print("\n".join(end_to_end.versus(rows)))
+    if arguments.json:
+        table.save(arguments.json, "end_to_end", rows, arguments.command)
+
+
+def _lifting(arguments: argparse.Namespace) -> None:
+    rows = list(lifting.rows(arguments.people, arguments.scenes, arguments.repeats))
+    columns = ("room", "people", "reading", "joints", "placed", "surface_mm", "surface_p95_mm", "outliers")
+    print(table.show(rows, (*columns, "centre_mm", "hidden", "hidden_astray", "median_ms", "p95_ms")))
+    if arguments.json:
+        table.save(arguments.json, "lifting", rows, arguments.command)
+
+
+def _parade(arguments: argparse.Namespace) -> None:
+    from openpose_ros.benchmark import parade
+
+    limits = parade.Limits.load(arguments.limits)
+    estimator = _estimator(arguments)
+    estimator.decode = DecodeOptions.from_mapping({**asdict(estimator.decode), **estimator.card.thresholds()})
+    with tempfile.TemporaryDirectory(prefix="openpose_ros_") as folder:
+        row = parade.measure(estimator, Path(folder))
+    print(table.show([row], tuple(row)))
+    if arguments.json:
+        table.save(arguments.json, "parade", [row], arguments.command)
+    if broken := limits.broken(row):
+        raise ValueError("; ".join(broken))
+
+
+def _soak(arguments: argparse.Namespace) -> None:
+    from openpose_ros.benchmark import soak
+
+    options = BackendOptions.from_arguments(arguments)
+    rows, trouble = soak.rows(arguments.minutes, arguments.size, arguments.rate, arguments.model, options)
+    print(table.show(rows, ("what", "value", "unit", "about")))
+    if arguments.json:
+        table.save(arguments.json, "soak", rows, arguments.command)
+    if trouble:
+        raise ValueError("; ".join(trouble))
+    print("Nothing that the node received was lost without being counted, and it answered after everything.")
 
 
 def _loader(arguments: argparse.Namespace) -> None:
@@ -74,6 +150,33 @@ def _training(arguments: argparse.Namespace) -> None:
         table.save(arguments.json, "training", rows, arguments.command)
 
 
+def _tracking(arguments: argparse.Namespace) -> None:
+    options = TrackOptions.from_arguments(arguments)
+    rows = {
+        "identity": list(tracking.identity(options, arguments.seeds)),
+        "smoothing": list(tracking.smoothing(options, arguments.seeds)),
+        "cost": list(tracking.cost(options, arguments.people, arguments.repeats)),
+    }
+    print("\n\n".join(f"{kind}\n{table.show(some, list(some[0]))}" for kind, some in rows.items()))
+    if arguments.json:
+        table.save(
+            arguments.json,
+            "tracking",
+            [{"what": k} | row for k, some in rows.items() for row in some],
+            arguments.command,
+        )
+
+
+def _transport(arguments: argparse.Namespace) -> None:
+    from openpose_ros.ros import transport_cost
+
+    plan = transport_cost.Plan(tuple(arguments.sizes), arguments.images, arguments.rate, arguments.repeats)
+    rows = list(transport_cost.rows(plan))
+    print(table.show(rows, list(rows[0])))
+    if arguments.json:
+        table.save(arguments.json, "transport", rows, arguments.command)
+
+
 def _estimator(arguments: argparse.Namespace) -> Estimator:
     options = BackendOptions.from_arguments(arguments)
     return Estimator.load(
@@ -89,10 +192,27 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _camera_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    if match is None or min(int(match[1]), int(match[2])) < 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no width x height in pixels, 16 to 9999, such as 640x480")
+    return int(match[1]), int(match[2])
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
     return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0.05 <= minutes <= 1e5:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes from 0.05 to 100000")
+    return minutes
 
 
 def _workers(text: str) -> int:
@@ -103,7 +223,29 @@ def _workers(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmark", description="What a frame costs, stage by stage.")
-    kinds = parser.add_subparsers(required=True, metavar="decode|memory|loader|training")
+    kinds = parser.add_subparsers(
+        required=True, metavar="backend|decode|end-to-end|lifting|memory|loader|parade|soak|tracking|training|transport"
+    )
+
+    about = "a frame on every backend, precision and input size, beside PyTorch's own way and a decoder on the host"
+    whole = kinds.add_parser("backend", help=about, description=f"A{about[1:]}.")
+    whole.set_defaults(run=_backend)
+    offered = {option.name: option for option in BackendOptions.options()}
+    whole.add_argument("--models", nargs="*", default=[], metavar="MODEL", help="cards or models (the best there is)")
+    whole.add_argument(
+        "--backend", nargs="+", choices=list(SOURCES), default=list(SOURCES), help="backends (all that work here)"
+    )
+    whole.add_argument(
+        "--precision", nargs="+", choices=offered["precision"].choices, default=["auto", "float32"],
+        help="arithmetic of the network (auto float32)",
+    )  # fmt: skip
+    whole.add_argument(
+        "--sizes", type=_size, nargs="+", default=[(256, 456), (368, 656), (736, 1312)], metavar="HxW",
+        help="sizes of the network's input, height x width (256x456 368x656 736x1312)",
+    )  # fmt: skip
+    whole.add_argument("--people", type=_count, nargs="+", default=[1, 20, 100], help="numbers of people (1 20 100)")
+    whole.add_argument("--repeats", type=_count, default=100, help="frames of each measurement (100)")
+    BackendOptions.add_arguments(whole, skip=("backend", "precision"))
 
     about = "every stage of a frame for input sizes and numbers of people, beside a textbook decoder in the same run"
     stages = kinds.add_parser("decode", help=about, description=about.capitalize() + ".")
@@ -118,12 +260,44 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_argument("--repeats", type=_count, default=100, help="calls to take the median of (100)")
     stages.add_argument("--model", default="", help="also measure this network: a card or an installed model")
 
+    about = "pose_node through real topics: peak rate, latency, loss, CPU and accuracy, beside a textbook decoder"
+    through = kinds.add_parser("end-to-end", help=about, description=about + ".")
+    through.set_defaults(run=_end_to_end)
+    end_to_end_flags(through)
+
+    about = "places in space from rendered depth: error in millimetres, beside the reading of one pixel, and cost"
+    places = kinds.add_parser("lifting", help=about, description=about.capitalize() + ".")
+    places.set_defaults(run=_lifting)
+    places.add_argument("--people", type=_count, nargs="+", default=[1, 5, 20], help="numbers of people (1 5 20)")
+    places.add_argument("--scenes", type=_count, default=20, help="rooms of each kind and number (20)")
+    places.add_argument("--repeats", type=_count, default=200, help="calls to take the median of (200)")
+
     about = "resident size of the process over many frames"
     growth = kinds.add_parser("memory", help=about, description=about.capitalize() + ".")
     growth.set_defaults(run=_memory)
     growth.add_argument("--frames", type=_count, default=10_000, help="how many (10000)")
     growth.add_argument("--size", default="128x224", metavar="HxW", help="size of the network's input (128x224)")
     growth.add_argument("--model", default="", help="card or installed model; none with --backend synthetic")
+
+    about = "people who walk through a recorded bag: recall, ghosts, id switches and time, against limits"
+    walk = kinds.add_parser("parade", help=about, description=about.capitalize() + ".")
+    walk.set_defaults(run=_parade, size="368")
+    walk.add_argument("--model", default="", help="card or installed model (default: the best there is)")
+    walk.add_argument(
+        "--limits", type=Path, default=LIMITS, metavar="FILE", help="YAML with limits (config/parade.yaml)"
+    )
+
+    about = "hours of what may happen to a pose_node, and whether every image is accounted for"
+    service = kinds.add_parser("soak", help=about, description=about.capitalize() + ".")
+    service.set_defaults(run=_soak)
+    service.add_argument("minutes", type=_minutes, help="how long; up to one of them is overload")
+    service.add_argument("--rate", type=_count, default=30, help="images a second of the camera (30)")
+    service.add_argument(
+        "--size", type=_camera_size, default=(640, 480), metavar="WxH", help="of its images, width x height (640x480)"
+    )
+    service.add_argument(
+        "--model", default="", help="card or installed model (default: none, with the synthetic backend)"
+    )
 
     about = "crops a second that the training's loader delivers, and where the time goes"
     crops = kinds.add_parser("loader", help=about, description=about.capitalize() + ".")
@@ -135,11 +309,36 @@ def _parser() -> argparse.ArgumentParser:
     steps = kinds.add_parser("training", help=about, description=about.capitalize() + ".")
     steps.set_defaults(run=_training)
     steps.add_argument("--steps", type=_count, default=20, help="how many of each kind (20)")
+    about = "how often ids change in synthetic scenes, what smoothing does to joints, and what both cost"
+    follow = kinds.add_parser("tracking", help=about, description=about.capitalize() + ".")
+    follow.set_defaults(run=_tracking)
+    follow.add_argument("--seeds", type=_count, default=30, help="scenes of each kind (30)")
+    follow.add_argument(
+        "--people",
+        type=_count,
+        nargs="+",
+        default=[1, 5, 20, 100],
+        help="numbers of people whose cost to measure (1 5 20 100)",
+    )
+    follow.add_argument("--repeats", type=_count, default=300, help="images to take the median of (300)")
+    TrackOptions.add_arguments(follow, skip=("track",))
+
+    about = "images from one process to another: latency, CPU and loss, with Fast DDS as it comes and with our profile"
+    transport = kinds.add_parser("transport", help=about, description=about.capitalize() + ".")
+    transport.set_defaults(run=_transport)
+    transport.add_argument(
+        "--sizes", type=_camera_size, nargs="+", default=[(640, 480), (1280, 720), (1920, 1080)], metavar="WxH",
+        help="sizes of the images, width x height (640x480 1280x720 1920x1080)",
+    )  # fmt: skip
+    transport.add_argument("--images", type=_count, default=90, help="how many in each run (90)")
+    transport.add_argument("--rate", type=_count, default=30, help="images a second (30)")
+    transport.add_argument("--repeats", type=_count, default=3, help="runs to take the median of (3)")
+
     for kind in (crops, steps):
         kind.add_argument("-c", "--config", action="append", default=[], metavar="FILE", help="YAML, as for train")
         kind.add_argument("settings", nargs="*", metavar="key=value", help="single settings, as for train")
-    for kind in (stages, growth):
+    for kind in (stages, through, growth, walk, service):
         BackendOptions.add_arguments(kind)
-    for kind in (stages, growth, crops, steps):
+    for kind in (whole, stages, through, places, growth, walk, service, crops, steps, follow, transport):
         kind.add_argument("--json", type=Path, metavar="OUT", help="write the rows, the command and the hardware")
     return parser

@@ -16,7 +16,6 @@ from openpose_ros.training.data import loader
 from openpose_ros.training.memory import keep_memory
 from openpose_ros.training.run import prepared
 
-
 ROUNDS = 3
 
 

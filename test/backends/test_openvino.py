@@ -143,6 +143,7 @@ def test_a_file_with_its_own_network_runs_as_it_is_at_any_size(graph_card: Card,
     ("entries", "reason"),
     [
         ({"layout": "HWC"}, "layout is 'HWC'; expected NCHW or NHWC"),
+        ({"input_layout": "HWC"}, "input_layout is 'HWC'; expected NCHW or NHWC"),
         ({"input": "picture"}, r"input is 'picture'; graph.xml has \[\['image'\]\]"),
         ({"heatmaps": {"output": "fields", "channels": [0, 19]}}, r"output 'fields'; graph.xml has \[\['answer'\]\]"),
         ({"heatmaps": {"output": "answer"}}, r"heatmaps needs an output and channels such as \[0, 19\]"),
@@ -192,7 +193,7 @@ def test_the_converted_network_answers_as_the_published_one(shared: Path, zoo_ca
         grid = plan((photo.shape[0], photo.shape[1]), InputOptions(input_size="256"), 8)
         batch = prepare([photo], [grid], 128)
         expected, found = reference(batch), network(batch)
-        assert expected.heatmaps[0, :18].max() > 0.2  # somebody is seen
+        assert expected.heatmaps[0, :18].max() > 0.1  # somebody is seen
         np.testing.assert_allclose(found.heatmaps, expected.heatmaps, atol=1e-4)
         np.testing.assert_allclose(found.pafs, expected.pafs, atol=1e-4)
 

@@ -78,7 +78,9 @@ def test_a_model_that_is_not_there_is_one_sentence(kind: str, capsys: pytest.Cap
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("kind", ["decode", "memory"])
+@pytest.mark.parametrize(
+    "kind", ["decode", "end-to-end", "lifting", "loader", "memory", "tracking", "training", "transport"]
+)
 def test_each_kind_explains_itself(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([kind, "--help"])

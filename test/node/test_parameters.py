@@ -112,7 +112,7 @@ def test_numbers_are_taken_as_people_write_them(graph: Any, loader: Any) -> None
     ("argument", "text"),
     [
         ("heat_threshold:=7.0", "heat_threshold is 7.0; expected 0.001 to 1"),
-        ("backend:=tensorflow", "backend is 'tensorflow'; expected one of auto, torch"),
+        ("backend:=tensorflow", "backend is 'tensorflow'; expected one of auto, tensorrt"),
         ("samples:=2.5", "samples is 2.5; expected a whole number"),
         ("input_size:=enormous", "input_size is 'enormous'; expected a short side"),
         ("autostart:=maybe", "autostart is 'maybe'; expected true or false"),

@@ -29,24 +29,24 @@ def allowed(node: str, kind: str, right: str) -> set[str]:
     return {name.replace("~", f"/{node}") if name[0] == "~" else f"/{name.lstrip('/')}" for name in names}
 
 
-def there(graph: Any, node: str) -> dict[tuple[str, str], set[str]]:
-    ask = graph.node
-    graph.until(lambda: (node, "/") in ask.get_node_names_and_namespaces(), f"{node} on the graph")
+def there(node: Any) -> dict[tuple[str, str], set[str]]:
+    """What a node has, by its own knowledge: others may learn of it late."""
+    name = node.get_name()
     queries = {
-        ("topics", "publish"): ask.get_publisher_names_and_types_by_node,
-        ("topics", "subscribe"): ask.get_subscriber_names_and_types_by_node,
-        ("services", "reply"): ask.get_service_names_and_types_by_node,
+        ("topics", "publish"): node.get_publisher_names_and_types_by_node,
+        ("topics", "subscribe"): node.get_subscriber_names_and_types_by_node,
+        ("services", "reply"): node.get_service_names_and_types_by_node,
     }
-    return {key: {name for name, _ in query(node, "/")} for key, query in queries.items()}
+    return {key: {found for found, _ in query(name, "/")} for key, query in queries.items()}
 
 
 def test_pose_node_has_nothing_on_the_graph_that_the_policy_forbids(graph: Any, loader: Any) -> None:
-    graph.run(PoseNode, ["-p", "depth:=true"], load=loader)
+    node = graph.run(PoseNode, ["-p", "depth:=true"], load=loader)
     graph.listen(People, "poses")
     graph.listen(MarkerArray, "poses/markers")
-    graph.until(lambda: {"/image", "/depth", "/camera_info"} <= there(graph, "pose_node")["topics", "subscribe"])
-    graph.until(lambda: "/pose_node/set_enabled" in there(graph, "pose_node")["services", "reply"])
-    for (kind, right), names in there(graph, "pose_node").items():
+    graph.until(lambda: {"/image", "/depth", "/camera_info"} <= there(node)["topics", "subscribe"])
+    graph.until(lambda: "/pose_node/set_enabled" in there(node)["services", "reply"])
+    for (kind, right), names in there(node).items():
         rights = allowed("pose_node", kind, right)
         assert [name for name in names if not any(fnmatch(name, pattern) for pattern in rights)] == [], right
 
@@ -56,7 +56,7 @@ def test_source_node_has_nothing_on_the_graph_that_the_policy_forbids(graph: Any
     import numpy as np
 
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((8, 8, 3), np.uint8))
-    graph.run(SourceNode, ["-p", f"source:={tmp_path}"])
-    graph.until(lambda: {"/image", "/camera_info"} <= there(graph, "source_node")["topics", "publish"])
-    for (kind, right), names in there(graph, "source_node").items():
+    node = graph.run(SourceNode, ["-p", f"source:={tmp_path}"])
+    graph.until(lambda: {"/image", "/camera_info"} <= there(node)["topics", "publish"])
+    for (kind, right), names in there(node).items():
         assert names <= allowed("source_node", kind, right), right

@@ -71,7 +71,7 @@ def test_what_cannot_work_does_not_start_and_says_why_in_one_sentence(start: Sta
         f"model:={tmp_path}/nowhere.yaml": f"no model card at {tmp_path}/nowhere.yaml",
         f"model:={tmp_path}/lost.yaml": f"the weights {tmp_path}/lost.safetensors named by",
         f"model:={tmp_path}/torn.yaml": f"the weights {tmp_path}/torn.safetensors are not those of",
-        "backend:=tensorflow": "backend is 'tensorflow'; expected one of auto, torch",
+        "backend:=tensorflow": "backend is 'tensorflow'; expected one of auto, tensorrt",
         "heat_threshold:=7.0": "heat_threshold is 7.0; expected 0.001 to 1",
     }
     processes = {text: start("pose_node", ros=["-p", argument]) for argument, text in expected.items()}

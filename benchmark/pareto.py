@@ -1,0 +1,79 @@
+"""Speed and accuracy of every configuration in one picture, from what ``benchmark end-to-end`` has measured.
+
+    python benchmark/pareto.py benchmark/results/end-to-end-*.json --output docs/images/pareto.png
+
+Frames a second are the peak rate through ROS topics. The line joins the configurations that no other one beats in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+Row = dict[str, Any]
+
+MARKERS = {"openpose_ros": "o", "textbook": "s"}
+
+
+def main() -> int:
+    """Read, draw, write; the exit code is 1 if no row has both a rate and an accuracy."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+", type=Path, metavar="JSON")
+    parser.add_argument("--camera", default="640x480", metavar="WxH", help="size of the images (640x480)")
+    parser.add_argument("--output", type=Path, default=Path("docs/images/pareto.png"), metavar="PNG")
+    arguments = parser.parse_args()
+    tables = [json.loads(path.read_text()) for path in arguments.results]
+    rows = [row for table in tables for row in table["end_to_end"]]
+    rows = [row for row in rows if row["mode"] == "peak" and row["camera"] == arguments.camera and row["fps"]]
+    rows = [row for row in rows if row.get("AP") is not None]
+    if not rows:
+        print("pareto: no peak rate with an accuracy; benchmark end-to-end takes --annotations and --images")
+        return 1
+    hardware = " and ".join(sorted({table["hardware"]["processor"] for table in tables}))
+    draw(rows, f"pose_node on {hardware}, camera {arguments.camera}", arguments.output)
+    return 0
+
+
+def draw(rows: Sequence[Row], title: str, output: Path) -> None:
+    """A point for each row, one colour for each network, precision and decoder."""
+    figure, axes = plt.subplots(figsize=(8.0, 5.0), dpi=150)
+    groups: dict[tuple[str, str, str, str], list[Row]] = {}
+    for row in rows:
+        key = (row["decoder"], row["model"], row["backend"], row["precision"])
+        groups.setdefault(key, []).append(row)
+    for (decoder, model, backend, precision), some in groups.items():
+        name = f"{model}, {backend} {precision}" + (", textbook's decoder" if decoder == "textbook" else "")
+        speeds, accuracies = [row["fps"] for row in some], [row["AP"] for row in some]
+        axes.scatter(speeds, accuracies, marker=MARKERS[decoder], s=36, label=name, zorder=2)
+        for row in some:
+            axes.annotate(row["size"], (row["fps"], row["AP"]), xytext=(5, 5), textcoords="offset points", fontsize=7)
+    best = front(rows)
+    line = [row["fps"] for row in best], [row["AP"] for row in best]
+    axes.plot(*line, color="0.6", linewidth=1.0, zorder=1)
+    axes.set_xlabel("frames a second, from image topic to poses")
+    axes.set_ylabel("AP on the evaluation photos")
+    axes.set_title(title, fontsize=9)
+    axes.margins(0.12)
+    axes.grid(color="0.9")
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(output)
+
+
+def front(rows: Sequence[Row]) -> list[Row]:
+    """The rows that no other one beats in speed and accuracy, the fastest first."""
+    kept: list[Row] = []
+    for row in sorted(rows, key=lambda row: (-row["fps"], -row["AP"])):
+        if not kept or row["AP"] > kept[-1]["AP"]:
+            kept.append(row)
+    return kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())
