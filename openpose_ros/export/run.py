@@ -153,8 +153,8 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
             if not ap[0] - ap[1] <= order.ap_loss:
                 raise ExportError(
                     f"{order.precision} loses {ap[0] - ap[1]:.2f} AP, and {order.ap_loss:g} is the most that is "
-                    "accepted (--ap-loss): nothing is written. With a smaller --tolerance more of an int8 network stays "
-                    "in float32"
+                    "accepted (--ap-loss): nothing is written. With a smaller --tolerance more of an int8 network "
+                    "stays in float32"
                 )
             at = f"{len(order.annotated)} photos of {order.annotations} at short side {order.short_side}"
             card = replace(card, accuracy={"AP": round(ap[1], 1), "photos": f"{at}, {order.precision}"})
