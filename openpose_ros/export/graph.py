@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 
 from openpose_ros.card import Card
-from openpose_ros.export import ExportError
+from openpose_ros.export import ExportError, require
 
 OPSET = 20
 """ONNX's operators as of this version: TensorRT 10 and 11, TensorRT for RTX, OpenVINO and ONNX Runtime read them."""
@@ -35,16 +35,14 @@ def float_graph(card: Card) -> onnx.ModelProto:
         raise ExportError(
             f"{card.name} comes as a file with its own network, {card.weights}; expected one that is built in PyTorch"
         )
-    try:
-        import onnxscript  # noqa: F401  (what PyTorch's exporter needs; without it the error is a page long)
-        import torch
+    require("torch", "onnxscript")
+    import torch
 
-        from openpose_ros.networks import build
-        from openpose_ros.networks.frozen import LastAnswer
-        from openpose_ros.weights.fold import folded
-        from openpose_ros.weights.store import load_network
-    except ImportError as error:
-        raise ExportError(f"export needs the Python package {error.name}: pip install {error.name}") from None
+    from openpose_ros.networks import build
+    from openpose_ros.networks.frozen import LastAnswer
+    from openpose_ros.weights.fold import folded
+    from openpose_ros.weights.store import load_network
+
     network = load_network(card)
     weights, settings = folded(network, card)
     if settings != dict(card.network):
@@ -81,12 +79,6 @@ def convolutions(model: onnx.ModelProto) -> list[str]:
 def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
     """The node that makes each tensor, by the tensor's name."""
     return {name: node for node in model.graph.node for name in node.output}
-
-
-def label(model: onnx.ModelProto, entries: Mapping[str, str]) -> None:
-    """Put texts into the file's metadata, in place of what is there."""
-    model.ClearField("metadata_props")
-    onnx.helper.set_model_props(model, dict(entries))
 
 
 def _tidy(model: onnx.ModelProto, card: Card) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 
 from openpose_ros.card import Card
-from openpose_ros.export import ExportError
+from openpose_ros.export import ExportError, require
 from openpose_ros.fields import Fields
 from openpose_ros.preprocess import Batch, Image
 
@@ -33,10 +33,9 @@ class Session:
         Raises:
             ExportError: ONNX Runtime is missing or refuses the graph.
         """
-        try:
-            import onnxruntime
-        except ImportError:
-            raise ExportError("export needs the Python package onnxruntime: pip install onnxruntime") from None
+        require("onnxruntime")
+        import onnxruntime
+
         self.input = model.graph.input[0].name
         own = [value.name for value in model.graph.output]
         self.outputs = list(outputs) or own

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import onnx
 
-from openpose_ros import __version__
 from openpose_ros.backends import Backend, BackendError, make
-from openpose_ros.card import Card, file_digest
+from openpose_ros.card import Card
 from openpose_ros.estimator import Estimator
 from openpose_ros.evaluation.coco import AnnotatedPhotos
 from openpose_ros.evaluation.run import run
-from openpose_ros.export import PRECISIONS, ExportError
+from openpose_ros.export import PRECISIONS, ExportError, require
 from openpose_ros.export.bytes_input import with_bytes
 from openpose_ros.export.equalise import equalised, largest, links
-from openpose_ros.export.graph import HEATMAPS, INPUT, OPSET, PAFS, convolutions, float_graph, label
+from openpose_ros.export.files import write
+from openpose_ros.export.graph import OPSET, convolutions, float_graph
 from openpose_ros.export.half import check_range, half
 from openpose_ros.export.parity import TOLERANCES, Answer, Comparison, answer, compare
 from openpose_ros.export.pictures import Inputs, Photos
-from openpose_ros.export.quantise import behind_joins, in_int8, quantised, unbiased
+from openpose_ros.export.quantise import in_int8, quantised, unbiased, unfit
 from openpose_ros.export.referee import Referee
 from openpose_ros.export.sensitive import spared
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
@@ -125,6 +120,7 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
         DatasetError: annotated photos cannot be read.
         OSError: the files cannot be written.
     """
+    require("torch", "onnxscript", "onnxruntime")
     source, began = order.card, time.perf_counter()
     model = float_graph(source)
     say(f"float32: {len(convolutions(model))} convolutions in ONNX {OPSET} after {time.perf_counter() - began:.0f} s")
@@ -141,7 +137,8 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
         model = with_bytes(model, source)
     order.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=order.folder) as room:
-        card = _written(model, order, in_float, Path(room))
+        name = order.name or f"{source.name}-{order.precision}"
+        card = write(model, Path(room), name, source, order.precision, in_float)
         judge(f"{order.precision} in ONNX Runtime", _referee(card), order.precision)
         try:
             judge(f"{order.precision} in OpenVINO", _openvino(card), order.precision)
@@ -195,84 +192,17 @@ def _int8(model: onnx.ModelProto, order: Order, say: Callable[[str], None]) -> t
     assert order.calibration is not None
     inputs = Inputs(order.calibration, order.card, order.inputs)
     even = equalised(model, largest(model, [link.tensor for link in links(model)], inputs))
-    joins = behind_joins(even)
-    rounded = quantised(even, inputs, joins)
+    kept = unfit(even)
+    rounded = quantised(even, inputs, kept)
     rounded = unbiased(rounded, even, islice(inputs, UNBIASED_ON))
     say(f"int8: ranges of {len(in_int8(rounded))} convolutions on {len(order.calibration)} photos")
     seen = list(Inputs(order.photos, order.card, order.inputs))
     # A little below, because other programs round a little otherwise.
     result, worst = spared(rounded, even, seen, 0.9 * order.allowed("int8"), say)
-    stayed = [name for name in convolutions(model) if name in {*joins, *worst}]
+    stayed = [name for name in convolutions(model) if name in {*kept, *worst}]
     if stayed:
         say(f"int8: {', '.join(stayed)} stay{'s' if len(stayed) == 1 else ''} in float32")
     return result, stayed
-
-
-def _written(model: onnx.ModelProto, order: Order, in_float: list[str], room: Path) -> Card:
-    """File and card in a folder."""
-    source, skeleton = order.card, order.card.skeleton
-    name = order.name or f"{source.name}-{order.precision}"
-    about = {
-        "name": name,
-        "precision": order.precision,
-        "source": source.name,
-        "source_sha256": file_digest(source.verified_weights()),
-        "skeleton": skeleton.name,
-        "joints": json.dumps(skeleton.joints),
-        "limbs": json.dumps(skeleton.limbs),
-        "stride": str(source.stride),
-        "channels": source.channels,
-        "mean": json.dumps(source.mean),
-        "scale": json.dumps(source.scale),
-        "normalises_bytes": json.dumps(order.takes_bytes),
-        "pad_value": str(source.pad_value),
-        "paf_offset": str(source.paf_offset),
-        "heat_offset": json.dumps(source.heat_offset),
-        "licence": source.licence,
-        "in_float32": json.dumps(in_float),
-        **_versions(),
-    }
-    label(model, about)
-    path = room / f"{name}.onnx"
-    onnx.save(model, str(path))
-    joints, limbs = len(skeleton.joints) + 1, 2 * len(skeleton.limbs)
-    network: dict[str, Any] = {
-        "type": "graph",
-        "precision": order.precision,
-        "input": INPUT,
-        "layout": "NCHW",
-        "heatmaps": {"output": HEATMAPS, "channels": [0, joints]},
-        "pafs": {"output": PAFS, "channels": [0, limbs]},
-    }
-    notes = f"{source.name} (sha256 {about['source_sha256'][:12]}...) as an ONNX file in {order.precision}."
-    if in_float:
-        notes += f" In float32 stayed {', '.join(in_float)}."
-    if source.notes:
-        notes += f" Of that network: {source.notes}"
-    card = replace(
-        source, name=name, network=network, weights=path, sha256=file_digest(path), accuracy={}, notes=notes,
-        path=room / f"{name}.yaml",
-    )  # fmt: skip
-    if order.takes_bytes:
-        bare: dict[str, Any] = {"channels": "BGR", "mean": (0.0,) * 3, "scale": (1.0,) * 3}
-        card = replace(card, network={**network, "input_layout": "NHWC"}, **bare)
-    if source.person_score is not None:
-        score = room / source.person_score.name
-        shutil.copyfile(source.person_score, score)
-        card = replace(card, person_score=score)
-    card.save(room / f"{name}.yaml")
-    return card
-
-
-def _versions() -> dict[str, str]:
-    """Of what made the file."""
-    found = {"openpose_ros": __version__, "python": platform.python_version()}
-    for package in ("torch", "onnx", "onnxscript", "onnxruntime"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # put there by hand, as on a Jetson
-            found[package] = "unknown"
-    return {f"version_{package}": number for package, number in found.items()}
 
 
 def _accuracy(order: Order, card: Card) -> tuple[float, float]:

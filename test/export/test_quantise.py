@@ -17,7 +17,7 @@ from onnx import TensorProto, numpy_helper
 from openpose_ros.export import ExportError
 from openpose_ros.export.equalise import equalised, largest, links
 from openpose_ros.export.graph import convolutions, producers
-from openpose_ros.export.quantise import behind_joins, in_float, in_int8, quantised, unbiased
+from openpose_ros.export.quantise import in_float, in_int8, quantised, unbiased, unfit
 from openpose_ros.export.referee import Session
 
 Floats = npt.NDArray[np.float32]
@@ -30,16 +30,17 @@ def even(small_graph: Any, images: list[Floats]) -> Any:
 
 @pytest.fixture
 def rounded(even: Any, images: list[Floats]) -> Any:
-    return quantised(even, images, behind_joins(even))
+    return quantised(even, images, unfit(even))
 
 
-def test_every_convolution_but_those_behind_joins_reads_int8(rounded: Any) -> None:
-    assert behind_joins(rounded) == ["behind"]
-    assert in_int8(rounded) == [name for name in convolutions(rounded) if name != "behind"]
+def test_every_convolution_but_those_at_the_image_and_behind_joins_reads_int8(rounded: Any) -> None:
+    kept = ["first", "behind"]
+    assert unfit(rounded) == kept
+    assert in_int8(rounded) == [name for name in convolutions(rounded) if name not in kept]
     made = producers(rounded)
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in rounded.graph.initializer}
     for node in rounded.graph.node:
-        if node.op_type != "Conv" or node.name == "behind":
+        if node.op_type != "Conv" or node.name in kept:
             continue
         given, weight = (made[name] for name in node.input[:2])
         assert (given.op_type, weight.op_type) == ("DequantizeLinear", "DequantizeLinear")
@@ -74,7 +75,7 @@ def test_it_answers_nearly_the_same(rounded: Any, small_graph: Any, images: list
 
 def test_convolutions_taken_back_are_what_they_were(rounded: Any, even: Any, images: list[Floats]) -> None:
     partly = in_float(rounded, even, ["deep", "long"])
-    assert in_int8(partly) == ["first", "point", "guess", "heatmaps", "pafs"]
+    assert in_int8(partly) == ["point", "guess", "heatmaps", "pafs"]
     whole = in_float(rounded, even, convolutions(even))
     assert {node.op_type for node in whole.graph.node} == {node.op_type for node in even.graph.node}
     for one, true in zip(Session(whole)(images[0]), Session(even)(images[0]), strict=True):
@@ -82,8 +83,8 @@ def test_convolutions_taken_back_are_what_they_were(rounded: Any, even: Any, ima
 
 
 def test_rounding_moves_no_channel_on_average(rounded: Any, even: Any, images: list[Floats]) -> None:
-    """Seen where nothing lies behind: of each convolution the mean of the error over these very images goes."""
-    name = "first.out"
+    """Seen where nothing in int8 lies before: the mean of the error over these very images goes."""
+    name = "deep.out"
     true = [Session(even, [name])(given)[0] for given in images]
 
     def shift(model: Any) -> float:
@@ -98,5 +99,5 @@ def test_rounding_moves_no_channel_on_average(rounded: Any, even: Any, images: l
 
 def test_the_missing_quantiser_is_named(even: Any, images: list[Floats], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
-    with pytest.raises(ExportError, match="int8 needs the Python package onnxruntime"):
+    with pytest.raises(ExportError, match="export needs the Python package onnxruntime "):
         quantised(even, images, [])

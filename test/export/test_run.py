@@ -111,6 +111,19 @@ def test_the_estimator_takes_the_card_as_any_other(
     expected.close()
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_tensorrt_for_rtx_builds_the_file(made: Made, precision: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX; a GPU is not needed to build")
+    from openpose_ros.backends.tensorrt_compile import compile_engine
+    from openpose_ros.backends.tensorrt_library import library
+
+    file = made(precision)[0].card.weights
+    profile = [[1, 8, 8], [1, 64, 96], [2, 128, 128]]
+    order = {"onnx": str(file), "profiles": [profile], "sm": "SM86", "timing": str(tmp_path / "t"), "room": tmp_path}
+    compile_engine(library(), order)
+    assert (tmp_path / "plan").stat().st_size > 100_000
+
+
 def test_the_file_says_what_it_is(made: Made, normalised_card: Card) -> None:
     done, _ = made("int8")
     model = onnx.load(str(done.card.weights))
