@@ -27,8 +27,8 @@ read the ONNX file itself, which also holds what the card says.
 
   float32  what PyTorch computes. For other programs, and to begin with.
   float16  half the size; every number within is of that type. For GPUs: TensorRT takes types as they stand.
-  int8     a quarter of the size. For CPUs, through OpenVINO; for TensorRT too, which reads the same Q/DQ. Needs --calibration: photos of the kind that the
-           camera will see, from which every tensor's range is taken.
+  int8     a quarter of the size. For CPUs, through OpenVINO; for TensorRT too, which reads the same Q/DQ. Needs
+           --calibration: photos of the kind that the camera will see, from which every tensor's range is taken.
 
 Every step is compared with the network in PyTorch, on photos: the fields number by number, and the people. Where the
 fields differ by more than --tolerance (the root mean square of the difference, as a share of the fields' own), nothing
