@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 
 from openpose_ros.card import Card
 from openpose_ros.networks import build
-from openpose_ros.training.config import ConfigError, load
+from openpose_ros.training.config import ConfigError, RunConfig, load
 from openpose_ros.training.optimise import freeze
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "train"
@@ -47,3 +50,36 @@ def test_the_script_says_how_it_is_used() -> None:
     done = subprocess.run([script], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
     assert "PHOTOS=folder config/train/bundled.sh RUNS OUT MINUTES" in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_script_goes_on_from_its_pieces(settings: Callable[..., RunConfig], tmp_path: Path, sticks: Path) -> None:
+    settings()  # writes the narrow network's card
+    runs, out = tmp_path / "runs", tmp_path / "out"
+
+    def script(steps: int) -> str:
+        words = [
+            f"card={tmp_path / 'narrow.yaml'}", "start=random", "blend=1", "teacher.model=", "optimiser.groups=[]",
+            f"data.sources=[{{annotations: {sticks}/people.json, images: {sticks}/images}}]", f"steps={steps}",
+            "batch=2", "accelerator=cpu", "data.workers=0", "data.crop.height=64", "data.crop.width=64",
+            "data.crop.min_area=10",
+        ]  # fmt: skip
+        environment = {
+            **os.environ,
+            "PHOTOS": str(sticks),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        command = [str(FOLDER / "bundled.sh"), str(runs), str(out), "5", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=280, env=environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    script(2)
+    assert {path.name for path in out.iterdir()} >= {"metrics.jsonl", "lightweight.safetensors", "lightweight.yaml"}
+    pieces = sorted((out / "state").iterdir())
+    assert [path.name for path in pieces] == ["newest-00000002.ckpt.part00", "newest-00000002.ckpt.part01"]
+    assert all(path.stat().st_size <= 16_000_000 for path in pieces)
+    shutil.rmtree(runs)
+    assert "newest-00000002.ckpt" in script(3)
+    assert {path.name[:20] for path in (out / "state").iterdir()} == {"newest-00000003.ckpt"}
