@@ -68,7 +68,7 @@ def at_hand(folders: Sequence[Path], into: Path) -> tuple[list[Card], list[str]]
     for folder in model_folders():
         for path in sorted(folder.glob("*.yaml")):
             cards[path.stem] = Card.load(path)
-    trouble = []
+    trouble: list[str] = []
     files = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in WEIGHTS)
     for file in sorted(files, key=lambda path: WEIGHTS.index(path.suffix)):
         try:
