@@ -40,10 +40,12 @@ def plan(image_size: tuple[int, int], options: InputOptions, stride: int, scale:
     """Grid of one image (height, width) under the options, the input size multiplied by ``scale``."""
     size = options.size()
     height, width = image_size
+    bound = round(options.max_long_side * scale)
     if isinstance(size, int):
-        return Grid.short_side(
-            height, width, max(stride, round(size * scale)), stride, round(options.max_long_side * scale)
-        )
+        return Grid.short_side(height, width, max(stride, round(size * scale)), stride, bound)
+    if 0 in size:
+        tall, wide = (max(stride, round(side * scale)) if side else 0 for side in size)
+        return Grid.one_side(height, width, (tall, wide), stride, bound)
     fixed = [max(1, round(side * scale / stride)) * stride for side in size]
     return Grid.fit(height, width, fixed[0], fixed[1], stride)
 
