@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from openpose_ros.card import CardError
+from openpose_ros.weights.published import PUBLISHED
 
 
 def find_card(model: str | Path) -> Path:
@@ -22,6 +23,10 @@ def find_card(model: str | Path) -> Path:
     known = {card.stem: card for folder in model_folders() for card in sorted(folder.glob("*.yaml"))}
     if str(model) in known:
         return known[str(model)]
+    if str(model) in PUBLISHED:
+        raise CardError(
+            f"the model {str(model)!r} is not installed; `python -m openpose_ros download {model}` fetches it"
+        )
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
     raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
 
@@ -38,5 +43,13 @@ def model_folders() -> Iterator[Path]:
 
 def cache_folder() -> Path:
     """Where converted and downloaded models are kept for this user."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "openpose_ros" / "models"
+    return _cache() / "models"
+
+
+def downloads_folder() -> Path:
+    """Where files are kept as they were published, so that they are fetched once."""
+    return _cache() / "downloads"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openpose_ros"

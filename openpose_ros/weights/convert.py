@@ -25,6 +25,7 @@ from openpose_ros.weights import (
 from openpose_ros.weights.calibration import calibrated
 from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
 from openpose_ros.weights.placing import placed
+from openpose_ros.weights.published import CMU_LICENCE
 from openpose_ros.weights.store import parameter_shapes, replacing, save_tensors
 
 ZOO_MEAN, ZOO_SCALE = 128.0, 1 / 255
@@ -135,7 +136,7 @@ def convert(
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
     card, tables = kinds[source.suffix](source)
-    if card.licence == cmu.LICENCE and not accept_licence:
+    if card.licence == CMU_LICENCE and not accept_licence:
         raise WeightsError(
             f"{source} has the layers of {card.licence}; with --accept-licence you say that you may use them so"
         )
