@@ -16,6 +16,7 @@ from openpose_ros.weights.placing import placed, places
 from openpose_ros.weights.published import CMU_LICENCE
 from openpose_ros.weights.store import parameter_shapes
 
+LICENCE = CMU_LICENCE
 SKELETONS = (COCO_18, BODY_25, MPI_15)
 PAF_OFFSET = 0.44
 """Cells by which CMU's targets draw PAFs right of and below the heatmaps; not measured on these weights."""
@@ -100,7 +101,7 @@ def converted(layers: Table, source: Path) -> tuple[Card, Table]:
         scale=(1 / 256,) * 3,
         pad_value=128,
         paf_offset=PAF_OFFSET,
-        licence=CMU_LICENCE,
+        licence=LICENCE,
         source=f"CMU-Perceptual-Computing-Lab/openpose, read from {source.name}",
         notes=NOTES,
     )

