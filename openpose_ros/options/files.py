@@ -15,9 +15,9 @@ MAPS = ("parts", "background", "pafs")
 class FrameOptions(OptionSet):
     """Which frames are looked at, and how they are turned."""
 
-    first_frame: int = option(0, "number of the first frame, counted from 0", minimum=0, maximum=10**9)
-    last_frame: int = option(-1, "number of the last frame; -1 is the end", minimum=-1, maximum=10**9)
-    frame_step: int = option(1, "look at every so-manieth frame only", minimum=1, maximum=10**9)
+    first_frame: int = option(0, "number of the first frame, counted from 0", minimum=0)
+    last_frame: int = option(-1, "number of the last frame; -1 is the end", minimum=-1)
+    frame_step: int = option(1, "how many frames further the next one is, 5 for every fifth", minimum=1)
     mirror: bool = option(False, "mirror each frame, left to right")
     rotate: int = option(
         0, "degrees against the clock by which each frame is turned: 0, 90, 180 or 270", minimum=0, maximum=270
