@@ -18,7 +18,7 @@ def find_card(model: str | Path) -> Path:
         CardError: no such file and no model of that name; the text lists those there are.
     """
     path = Path(model).expanduser()
-    if str(model) and (path.exists() or path.suffix or len(path.parts) > 1):
+    if str(model) and (path.exists() or len(path.parts) > 1):
         return path
     known = {card.stem: card for folder in model_folders() for card in sorted(folder.glob("*.yaml"))}
     if str(model) in known:
@@ -27,6 +27,8 @@ def find_card(model: str | Path) -> Path:
         raise CardError(
             f"the model {str(model)!r} is not installed; `python -m openpose_ros download {model}` fetches it"
         )
+    if path.suffix:  # a name may have a point in it, so that this comes last
+        return path
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
     raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
 

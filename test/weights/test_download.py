@@ -308,3 +308,12 @@ def test_the_real_files_are_those_that_were_published(name: str, file: str, shar
     assert card.name == name
     assert card.licence == PUBLISHED[name].licence
     assert card.verified_weights().is_file()
+
+
+def test_a_name_with_a_point_is_a_name(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = publish(monkeypatch, served(server, graph()))
+    monkeypatch.setitem(PUBLISHED, "tiny_1.4", replace(entry, name="tiny_1.4"))
+    with pytest.raises(CardError, match=r"download tiny_1\.4` fetches it"):
+        find_card("tiny_1.4")
+    assert download.download("tiny_1.4", quiet()) == find_card("tiny_1.4")
+    assert find_card("tiny_1.yaml") == Path("tiny_1.yaml"), "a path"
