@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from openpose_ros.card import Card, CardError
@@ -98,6 +100,44 @@ def rows(plan: Plan, done: Collection[tuple[str, str]] = ()) -> Iterator[dict[st
                 continue
             with closing(estimator):
                 yield about | measured(estimator, plan.photos)
+
+
+def by_turns(plan: Plan, count: int) -> dict[tuple[str, str], dict[str, float]]:
+    """Median milliseconds of every network and looks on the same photos, taken by turns.
+
+    What else a machine does meanwhile meets all of them, so that they can be compared, which the times of :func:`rows`
+    cannot, as they lie minutes apart.
+
+    Args:
+        plan: networks that do not run here are left out.
+        count: photos, spread evenly; each is shown twice, as the first look at a new size costs extra.
+    """
+    photos = [plan.photos.photos[place] for place in np.linspace(0, len(plan.photos) - 1, count).round().astype(int)]
+    spent: dict[tuple[str, str], list[dict[str, float]]] = {}
+    with ExitStack() as opened:
+        estimators = []
+        for card in plan.cards:
+            assert card.path is not None
+            with contextlib.suppress(ValueError):
+                estimators.append(Estimator.load(card.path, **asdict(plan.options), decode=DecodeOptions()))
+                opened.enter_context(closing(estimators[-1]))
+        for photo in tqdm(photos, desc="by turns", unit="photo", disable=not sys.stderr.isatty()):
+            image = photo.read()
+            for estimator in estimators:
+                for looks in plan.looks:
+                    estimator.inputs = LOOKS[looks]
+                    for _ in range(2):
+                        job = estimator.submit([image])
+                        job.result()
+                    spent.setdefault((estimator.card.name, looks), []).append(job.milliseconds)
+    return {
+        key: {
+            "network_ms": round(statistics.median(stages["network"] for stages in shown), 1),
+            "photo_ms": round(statistics.median(sum(stages.values()) for stages in shown), 1),
+            "by_turns": len(shown),
+        }
+        for key, shown in spent.items()
+    }
 
 
 def measured(estimator: Estimator, photos: AnnotatedPhotos) -> dict[str, Any]:

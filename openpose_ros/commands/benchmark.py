@@ -98,6 +98,10 @@ def _accuracy(arguments: argparse.Namespace) -> None:
             print(table.show([row], ("network", "looks", "AP", "photo_ms", "trouble")), flush=True)
             if arguments.json:
                 table.save(arguments.json, "accuracy", kept, arguments.command)
+        times = accuracy.by_turns(plan, arguments.by_turns) if arguments.by_turns else {}
+    kept = [row | times.get((row["network"], row["looks"]), {}) for row in kept]
+    if arguments.json and times:
+        table.save(arguments.json, "accuracy", kept, arguments.command)
     rows = sorted(kept, key=lambda row: (-row.get("AP", 0.0), row["network"]))
     print(accuracy.markdown(rows) if arguments.markdown else table.show(rows, accuracy.COLUMNS))
 
@@ -281,6 +285,10 @@ def _parser() -> argparse.ArgumentParser:
         help="one look at short side 368; four are 368 and 552, both mirrored too (one four)",
     )  # fmt: skip
     accurate.add_argument("--limit", type=_count, default=0, help="only so many photos, spread evenly (all)")
+    accurate.add_argument(
+        "--by-turns", type=_count, default=0, metavar="N",
+        help="take the milliseconds from N photos that all networks look at by turns, so that they can be compared",
+    )  # fmt: skip
     accurate.add_argument("--markdown", action="store_true", help="print the table as docs/accuracy.md has it")
 
     about = "a frame on every backend, precision and input size, beside PyTorch's own way and a decoder on the host"

@@ -78,6 +78,25 @@ def test_it_goes_on_where_it_was(installed: Path, given: list[str], capsys: pyte
     assert any(line.startswith("| first |") and line.endswith("| - | - | - | - |") for line in lines)
 
 
+def test_times_to_compare_are_taken_by_turns(
+    installed: Path, given: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[tuple[str, int]] = []
+    submit = accuracy.Estimator.submit
+
+    def watched(self: Any, images: Any) -> Any:
+        order.append((self.card.name, images[0].shape[0]))
+        return submit(self, images)
+
+    assert main([*given, "--looks", "one"]) == 0
+    assert not any("by_turns" in row for row in rows(given))
+    monkeypatch.setattr(accuracy.Estimator, "submit", watched)
+    assert main([*given, "--looks", "one", "--by-turns", "2"]) == 0
+    turns = [one for one in order if one[1] > 64]  # the first look of all is at a small grey picture
+    assert turns == [(name, side) for side in (480, 600) for name in ("first", "first", "second", "second")]
+    assert all(row["by_turns"] == 2 and row["photo_ms"] > 0.0 and row["AP"] > 95.0 for row in rows(given))
+
+
 def test_results_of_other_photos_are_no_beginning(
     installed: Path, given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
