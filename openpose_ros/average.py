@@ -64,6 +64,18 @@ def aligned(
     return Fields(xp.stack(heatmaps), xp.stack(pafs), tuple(grids), first.skeleton, paf_offset, heat_offset)
 
 
+def seen_on(maps: Array, grid: Grid, base: Grid, offset: tuple[float, float] = (0.0, 0.0)) -> Array:
+    """Maps (..., h, w) on a grid, read at the cells of another grid of the same image: (..., H, W).
+
+    Args:
+        offset: cells (x, y) by which what the maps show lies right of and below its place.
+    """
+    xp = array_namespace(maps)
+    rows, columns = _maps_between(base, grid, False, (0.0, 0.0), offset)
+    across = xp.asarray(columns, device=device(maps))
+    return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
+
+
 def _seen_from(
     look: Pass, image: int, base: Grid, paf_offset: float, heat_offset: tuple[float, float]
 ) -> tuple[Array, Array]:

@@ -55,16 +55,31 @@ class Grid:
 
         ``long_side`` (0: none) bounds the longer side, so that a panorama does not ask for a gigantic input.
         """
+        return cls._sized(image_height, image_width, side, min(image_height, image_width), stride, long_side)
+
+    @classmethod
+    def one_side(
+        cls, image_height: int, image_width: int, size: tuple[int, int], stride: int, long_side: int = 0
+    ) -> Grid:
+        """The same, with the height or the width of ``size``, the other one being 0."""
+        reference = image_height if size[0] else image_width
+        return cls._sized(image_height, image_width, max(size), reference, stride, long_side)
+
+    @classmethod
+    def _sized(
+        cls, image_height: int, image_width: int, side: int, reference: int, stride: int, long_side: int
+    ) -> Grid:
+        """Scale so that a length of ``reference`` source pixels becomes ``side``."""
         if min(image_height, image_width) < 1:
             raise ValueError(f"an image of {image_width}x{image_height} pixels has nothing to look at")
-        scale = side / min(image_height, image_width)
+        scale = side / reference
         if long_side:
             scale = min(scale, long_side / max(image_height, image_width))
         height = max(1, round(image_height * scale))
         width = max(1, round(image_width * scale))
         if height * width > MAX_INPUT_PIXELS:
             raise ValueError(
-                f"short side {side} makes a network input of {height}x{width} (height x width) out of an image of "
+                f"a side of {side} makes a network input of {height}x{width} (height x width) out of an image of "
                 f"{image_width}x{image_height}; set a bound on the long side"
             )
         return cls(image_height, image_width, height, width, _up_to(height, stride), _up_to(width, stride), stride)
@@ -87,6 +102,15 @@ class Grid:
         width = min(input_width, max(1, round(image_width * scale)))
         top, left = ((input_height - height) // 2, (input_width - width) // 2) if centred else (0, 0)
         return cls(image_height, image_width, height, width, input_height, input_width, stride, top, left)
+
+    @classmethod
+    def of_pixels(cls, image_height: int, image_width: int) -> Grid:
+        """Every pixel of the image is a cell."""
+        return cls(image_height, image_width, image_height, image_width, image_height, image_width, 1)
+
+    def of_input_pixels(self) -> Grid:
+        """Every pixel of the network's input is a cell."""
+        return replace(self, stride=1)
 
     def within(self, input_height: int, input_width: int) -> Grid:
         """The same picture in a larger input, padded further right and below."""
@@ -141,6 +165,24 @@ class Grid:
         out = pixels * 1.0
         out[..., 0] = (pixels[..., 0] - shift_x) / scale_x
         out[..., 1] = (pixels[..., 1] - shift_y) / scale_y
+        return out
+
+    def to_scale(self, pixels: Array, scale: str) -> Array:
+        """(..., 2) x, y in source pixels -> the same, counted otherwise (``keypoint_scale`` of OpenPose).
+
+        Args:
+            pixels: NaN stays NaN.
+            scale: ``image`` leaves them; ``input`` gives pixels of the network's input; ``unit`` runs from 0 at the
+                centre of the first pixel to 1 at that of the last one, on both axes; ``signed`` from -1 to 1.
+        """
+        if scale == "image":
+            return pixels
+        if scale == "input":
+            return self.of_input_pixels().to_cells(pixels)
+        reach, start = {"unit": (1.0, 0.0), "signed": (2.0, -1.0)}[scale]
+        out = pixels * 1.0
+        for axis, size in enumerate((self.image_width, self.image_height)):
+            out[..., axis] = pixels[..., axis] * (reach / max(1, size - 1)) + start
         return out
 
     def _input_to_cell(self, position: float) -> float:

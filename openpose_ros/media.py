@@ -1,8 +1,9 @@
-"""Photos, folders, videos, bags and webcams -> frames. The way back, pictures and JSON, is in ``results.py``."""
+"""Photos, folders, videos, bags, webcams and streams -> frames. The way back is in ``results.py``."""
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,8 @@ class Frames(Iterator[Frame]):
 
 
 def frames(source: str | Path | Sequence[str | Path], limit: int = 0, topic: str = "") -> Frames:
-    """Open a photo, several photos, a folder of photos (sorted by name), a video file, a bag or a webcam (its index).
+    """Open a photo, several photos, a folder of photos (sorted by name), a video file, a bag, a webcam (its index) or a
+    camera's stream (``rtsp://...``, ``http://...``).
 
     A photo that cannot be read is named in a warning and left out, and the rest goes on; a video or bag that ends early
     is named too. ``limit`` bounds how many are looked at; 0 is all. ``topic`` is that of the images in a bag; empty
@@ -122,6 +124,8 @@ def frames(source: str | Path | Sequence[str | Path], limit: int = 0, topic: str
         source = source[0]
     if str(source).isdecimal() and not Path(source).exists():
         return _webcam(int(str(source)), limit)
+    if re.match(r"[a-z]+://", str(source)):
+        return _stream(str(source), limit)
     path = _existing(source)
     if path.is_dir():
         photos = sorted(p for p in path.iterdir() if _is_photo(p))
@@ -244,6 +248,18 @@ def _webcam(number: int, limit: int) -> Frames:
     if not capture.isOpened():
         capture.release()
         raise MediaError(f"no webcam {number}: OpenCV could not open /dev/video{number}")
+    return _live(capture, f"webcam {number}", limit)
+
+
+def _stream(address: str, limit: int) -> Frames:
+    capture = cv2.VideoCapture(address)
+    if not capture.isOpened():
+        capture.release()
+        raise MediaError(f"{address} cannot be opened: no camera answers there, or this OpenCV reads no such streams")
+    return _live(capture, address, limit)
+
+
+def _live(capture: cv2.VideoCapture, name: str, limit: int) -> Frames:
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not one that waited
 
     def read() -> Iterator[Frame]:
@@ -252,12 +268,11 @@ def _webcam(number: int, limit: int) -> Frames:
         while not limit or index < limit:
             good, image = capture.read()
             if not good:
-                _log.warning("webcam %d gave no further picture after %d", number, index)
+                _log.warning("%s gave no further picture after %d", name, index)
                 return
             yield Frame(_bgr(image), f"{index}", f"{index:012d}", time.monotonic() - began, index)
             index += 1
 
-    name = f"webcam {number}"
     return Frames(name, read(), limit or None, _rate(capture), live=True, release=capture.release)
 
 

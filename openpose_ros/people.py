@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -123,8 +124,13 @@ class People:
         boxes = np.concatenate([low, high], -1).astype(np.float32)
         return np.where(np.isfinite(boxes), boxes, np.float32(np.nan))
 
-    def to_openpose_json(self) -> dict[str, Any]:
-        """The structure of OpenPose's ``--write_json``, version 1.3: x, y, score triples, 0, 0, 0 where unknown."""
+    def to_openpose_json(self, candidates: Sequence[Floats] | None = None, digits: int = 4) -> dict[str, Any]:
+        """The structure of OpenPose's ``--write_json``, version 1.3: x, y, score triples, 0, 0, 0 where unknown.
+
+        Args:
+            candidates: J arrays (N, 3) of x, y, score, for its ``part_candidates``; None leaves them out.
+            digits: of the numbers, behind the point.
+        """
         joints = len(self.skeleton.joints)
         flat = np.concatenate([np.nan_to_num(self.xy), self.score[..., None]], -1).reshape(len(self), 3 * joints)
         solid: list[list[float]] = [[] for _ in range(len(self))]
@@ -134,12 +140,12 @@ class People:
             solid = np.concatenate([np.nan_to_num(self.xyz), score], -1).reshape(len(self), 4 * joints).tolist()
         absent = ("face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d")
         absent_3d = ("face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d")
-        return {
+        table: dict[str, Any] = {
             "version": OPENPOSE_JSON_VERSION,
             "people": [
                 {
                     "person_id": [int(self.id[person])],
-                    "pose_keypoints_2d": [round(value, 4) for value in flat[person].tolist()],
+                    "pose_keypoints_2d": [round(value, digits) for value in flat[person].tolist()],
                     **{name: [] for name in absent},
                     "pose_keypoints_3d": solid[person],
                     **{name: [] for name in absent_3d},
@@ -147,6 +153,10 @@ class People:
                 for person in range(len(self))
             ],
         }
+        if candidates is not None:
+            rounded = ([round(value, digits) for value in part.ravel().tolist()] for part in candidates)
+            table["part_candidates"] = [{str(joint): numbers for joint, numbers in enumerate(rounded)}]
+        return table
 
     def to_coco(self, image_id: int) -> list[dict[str, Any]]:
         """COCO keypoint results. COCO's annotations count from the pixel's corner, so half a pixel is added."""

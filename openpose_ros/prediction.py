@@ -9,17 +9,21 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from openpose_ros.draw import draw
+from openpose_ros.draw_maps import Shown, draw_maps, shown
 from openpose_ros.estimator import Estimator, Job
+from openpose_ros.maps import on_host
 from openpose_ros.media import Frames
-from openpose_ros.options import DrawOptions
-from openpose_ros.people import People
+from openpose_ros.options import DrawOptions, PictureOptions
+from openpose_ros.people import JointState, People
 from openpose_ros.preprocess import Image
 from openpose_ros.results import Results
 
@@ -97,22 +101,33 @@ class Tally:
 
 
 def predict(
-    estimator: Estimator, source: Frames, results: Results, drawing: DrawOptions, window: Window | None = None
+    estimator: Estimator,
+    source: Frames,
+    results: Results,
+    drawing: DrawOptions,
+    window: Window | None = None,
+    pictures: PictureOptions | None = None,
 ) -> Tally:
-    """Find the people in every frame, draw, write and show them; Ctrl-C ends it early, and so does the window."""
-    tally = Tally()
+    """Find the people in every frame, draw, write and show them; Ctrl-C ends it early, and so does the window.
+
+    Raises:
+        ValueError: ``pictures`` ask for a map that the network's skeleton does not have.
+    """
+    tally, pictures = Tally(), pictures or PictureOptions()
+    what = shown(pictures.render, estimator.skeleton)
     wanted = results.needs_pictures or window is not None
     still = source.rate is None and not source.live
     with tqdm(total=source.total, unit="frame", disable=None) as bar, logging_redirect_tqdm():
         try:
-            for frame, people, spent in people_in(estimator, source):
+            for frame, job in jobs_in(estimator, source):
+                people = job.result()[0]
                 began = time.perf_counter()
-                picture = draw(frame.image, people, drawing) if wanted else None
+                picture = _picture(frame.image, people, job, what, pictures, drawing) if wanted else None
                 drawn = time.perf_counter()
-                results.add(frame, people, picture)
+                results.add(frame, people, picture, job.found if results.needs_found else None)
                 written = time.perf_counter()
-                tally.add(people, {**spent, "draw": 1e3 * (drawn - began), "write": 1e3 * (written - drawn)})
-                bar.update(frame.index + 1 - bar.n)
+                tally.add(people, {**job.milliseconds, "draw": 1e3 * (drawn - began), "write": 1e3 * (written - drawn)})
+                bar.update(1)
                 if window is not None and picture is not None and not window.show(picture, wait=still):
                     break
         except KeyboardInterrupt:
@@ -125,6 +140,13 @@ def people_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[It
 
     One that the estimator refuses is named in a warning and left out.
     """
+    for item, job in jobs_in(estimator, source):
+        people = job.result()[0]
+        yield item, people, job.milliseconds
+
+
+def jobs_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[Item, Job]]:
+    """Pictures and what the estimator was asked about each, as :func:`people_in`."""
     waiting: deque[tuple[Item, Job]] = deque()
     for item in source:
         try:
@@ -132,11 +154,18 @@ def people_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[It
         except ValueError as error:
             _log.warning("%s: %s; skipped", item.name, error)
         if len(waiting) >= IN_FLIGHT:
-            yield _finished(*waiting.popleft())
-    while waiting:
-        yield _finished(*waiting.popleft())
+            yield waiting.popleft()
+    yield from waiting
 
 
-def _finished(item: Item, job: Job) -> tuple[Item, People, dict[str, float]]:
-    people = job.result()[0]
-    return item, people, job.milliseconds
+def _picture(
+    image: Image, people: People, job: Job, what: Shown, options: PictureOptions, drawing: DrawOptions
+) -> Image:
+    below = np.zeros_like(image) if options.on_black else image
+    if what.kind != "people":
+        assert job.found is not None
+        return draw_maps(below, on_host(job.found.fields), what, 1.0 if options.on_black else options.map_opacity)
+    if options.render_threshold:
+        seen = people.score >= options.render_threshold
+        people = replace(people, state=np.where(seen, people.state, JointState.UNKNOWN).astype(np.uint8))
+    return draw(below, people, drawing)

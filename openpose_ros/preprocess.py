@@ -31,15 +31,21 @@ class Batch:
     images: Image
     grids: tuple[Grid, ...]
 
+    def of(self, first: int, last: int) -> Batch:
+        """Some of its pictures, the last one excluded."""
+        return Batch(self.images[first:last], self.grids[first:last])
+
 
 def plan(image_size: tuple[int, int], options: InputOptions, stride: int, scale: float = 1.0) -> Grid:
     """Grid of one image (height, width) under the options, the input size multiplied by ``scale``."""
     size = options.size()
     height, width = image_size
+    bound = round(options.max_long_side * scale)
     if isinstance(size, int):
-        return Grid.short_side(
-            height, width, max(stride, round(size * scale)), stride, round(options.max_long_side * scale)
-        )
+        return Grid.short_side(height, width, max(stride, round(size * scale)), stride, bound)
+    if 0 in size:
+        tall, wide = (max(stride, round(side * scale)) if side else 0 for side in size)
+        return Grid.one_side(height, width, (tall, wide), stride, bound)
     fixed = [max(1, round(side * scale / stride)) * stride for side in size]
     return Grid.fit(height, width, fixed[0], fixed[1], stride)
 

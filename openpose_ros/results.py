@@ -1,100 +1,167 @@
-"""What was found -> files: annotated photos, an annotated video, and OpenPose's JSON, named as OpenPose names them."""
+"""What was found -> files: pictures, a video, OpenPose's JSON, COCO's results, maps; named as OpenPose names them."""
 
 from __future__ import annotations
 
 import json
-import logging
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 
+from openpose_ros.decode import Candidates, joint_candidates
+from openpose_ros.maps import maps_file, on_host
 from openpose_ros.media import Frame
+from openpose_ros.options import ResultOptions
 from openpose_ros.people import People
 from openpose_ros.preprocess import Image
+from openpose_ros.video import Video, VideoError
 
-VIDEO_FORMATS = ((".mp4", "mp4v"), (".avi", "MJPG"))
-"""Tried in this order: a build of OpenCV without FFmpeg can write only the second."""
+PRESSED_LIGHTLY = {".png": [cv2.IMWRITE_PNG_COMPRESSION, 3]}
+"""PNG packed harder takes twice the time and saves a few per cent."""
 
-_log = logging.getLogger(__name__)
+FINE = 8
+"""Digits behind the point of coordinates that run from 0 to 1; those in pixels have 4."""
 
 
 class ResultError(OSError):
     """A result that cannot be written; the text says in one sentence which and why."""
 
 
-class Results:
-    """Writes results into a folder, which it makes. A context manager: the video is complete after ``close``.
+@dataclass(frozen=True)
+class Wanted:
+    """Where each kind of result goes; None writes none of it.
 
     Attributes:
-        folder: where everything is written.
+        pictures: folder of ``STEM_rendered.png``, one a frame.
+        json: folder of ``STEM_keypoints.json``, one a frame (OpenPose's format, version 1.3).
+        maps: folder of ``STEM_pose_heatmaps.png``, one a frame.
+        video: file; without a suffix it gets that of the format.
+        coco: file of COCO's keypoint results.
+    """
+
+    pictures: Path | None = None
+    json: Path | None = None
+    maps: Path | None = None
+    video: Path | None = None
+    coco: Path | None = None
+
+    def folders(self) -> list[Path]:
+        """Every folder that something is written into."""
+        files = [path.parent for path in (self.video, self.coco) if path is not None]
+        return [path for path in (self.pictures, self.json, self.maps) if path is not None] + files
+
+
+class Results:
+    """Writes results; a context manager: video and COCO's results are complete after ``close``.
+
+    Attributes:
         files: what was written, in order; the frames of a video are one file.
     """
 
-    def __init__(
-        self, folder: Path, *, pictures: bool = True, video: str = "", json: bool = False, rate: float = 25.0
-    ) -> None:
-        """Prepare to write.
+    def __init__(self, wanted: Wanted, options: ResultOptions | None = None, rate: float = 25.0) -> None:
+        """Make the folders.
 
         Args:
-            folder: made when it is missing.
-            pictures: write ``STEM_rendered.png`` for each frame.
-            video: stem of a video of all frames; empty writes none.
-            json: write ``STEM_keypoints.json`` for each frame (OpenPose's format, version 1.3).
-            rate: frames a second of the video.
+            wanted: what is written, and where.
+            options: how.
+            rate: frames a second of a video, where the options do not say.
 
         Raises:
-            ResultError: the folder cannot be made.
+            ResultError: a folder cannot be made.
         """
-        self.folder = folder
         self.files: list[Path] = []
-        self._pictures = pictures
-        self._video_stem = video
-        self._json = json
-        self._rate = rate
-        self._video: cv2.VideoWriter | None = None
-        self._size = (0, 0)
+        self._wanted = wanted
+        self._options = options or ResultOptions()
+        self._rate = self._options.video_fps or rate
+        self._video: Video | None = None
         self._stems: dict[str, int] = {}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResultError(f"the folder {folder} cannot be made: {error.strerror}") from None
+        self._coco: list[dict[str, object]] | None = []
+        for folder in wanted.folders():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ResultError(f"the folder {folder} cannot be made: {error.strerror}") from None
 
-    def add(self, frame: Frame, people: People, annotated: Image | None) -> None:
-        """Write one frame's results; ``annotated`` is only needed for pictures and videos.
+    def add(self, frame: Frame, people: People, drawn: Image | None, found: Candidates | None = None) -> None:
+        """Write one frame's results.
+
+        Args:
+            frame: where they come from.
+            people: in its pixels.
+            drawn: the picture, where pictures or a video are written.
+            found: what the people were made of, where ``needs_found``.
 
         Raises:
             ResultError: a file cannot be written (a full disk, a folder without permission).
         """
-        stem = self._stem(frame.stem)
-        if self._json:
-            self._write(self.folder / f"{stem}_keypoints.json", json.dumps(people.to_openpose_json()).encode())
-        if annotated is None:
+        stem, wanted = self._stem(frame.stem), self._wanted
+        if wanted.json is not None:
+            table = json.dumps(self._json(people, found))
+            self._write(wanted.json / f"{stem}_keypoints.json", table.encode())
+        if wanted.maps is not None and found is not None:
+            self._write_maps(wanted.maps / f"{stem}_pose_heatmaps.{self._options.maps_format}", found)
+        if wanted.coco is not None and len(people):
+            self._coco = [*(self._coco or []), *people.to_coco(_number(frame))]
+        if drawn is None:
             return
-        if self._pictures:
-            good, data = cv2.imencode(".png", annotated, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+        if wanted.pictures is not None:
+            suffix = f".{self._options.picture_format}"
+            good, data = cv2.imencode(suffix, drawn, PRESSED_LIGHTLY.get(suffix, []))
             if not good:
-                raise ResultError(f"the picture of {frame.name} cannot be encoded as PNG")
-            self._write(self.folder / f"{stem}_rendered.png", data.tobytes())
-        if self._video_stem:
-            self._add_to_video(annotated)
+                raise ResultError(f"the picture of {frame.name} cannot be encoded as {suffix[1:]}")
+            self._write(wanted.pictures / f"{stem}_rendered{suffix}", data.tobytes())
+        if wanted.video is not None:
+            self._add_to_video(wanted.video, drawn)
 
     @property
     def needs_pictures(self) -> bool:
-        """Whether anything is done with the annotated pictures."""
-        return self._pictures or bool(self._video_stem)
+        """Whether anything is done with the drawn pictures."""
+        return self._wanted.pictures is not None or self._wanted.video is not None
+
+    @property
+    def needs_found(self) -> bool:
+        """Whether anything is done with what the people were made of."""
+        scaled = self._wanted.json is not None and self._options.keypoint_scale != "image"
+        return self._options.candidates or self._wanted.maps is not None or scaled
 
     def close(self) -> None:
-        """Finish the video; what is written after that begins a new one."""
+        """Finish the video and COCO's results. What is written after that begins new ones.
+
+        Raises:
+            ResultError: COCO's results cannot be written.
+        """
         if self._video is not None:
-            self._video.release()
+            self._video.close()
             self._video = None
+        if self._wanted.coco is not None and self._coco is not None:
+            rows, self._coco = self._coco, None
+            self._write(self._wanted.coco, json.dumps(rows).encode())
 
     def __enter__(self) -> Results:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _json(self, people: People, found: Candidates | None) -> dict[str, object]:
+        scale = self._options.keypoint_scale
+        digits = 4 if scale in ("image", "input") else FINE
+        parts = joint_candidates(found) if found is not None and self._options.candidates else None
+        if found is not None:
+            grid = found.fields.grids[0]
+            people = replace(people, xy=grid.to_scale(people.xy, scale))
+            for part in parts or ():
+                part[:, :2] = grid.to_scale(part[:, :2], scale)
+        return people.to_openpose_json(parts, digits)
+
+    def _write_maps(self, path: Path, found: Candidates) -> None:
+        options = self._options
+        try:
+            data = maps_file(on_host(found.fields), 0, options.map_kinds(), options.maps_format, options.maps_range)
+        except ValueError as error:
+            raise ResultError(f"{path} cannot be written: {error}") from None
+        self._write(path, data)
 
     def _stem(self, stem: str) -> str:
         """Two photos of one name, such as a.jpg and a.png, become a and a_1."""
@@ -109,33 +176,19 @@ class Results:
             raise ResultError(f"{path} cannot be written: {error.strerror}") from None
         self.files.append(path)
 
-    def _add_to_video(self, annotated: Image) -> None:
-        if self._video is None:
-            self._size = (annotated.shape[1] // 2 * 2 or 2, annotated.shape[0] // 2 * 2 or 2)
-            self._video, path = self._open_video()
-            self.files.append(path)
-        self._video.write(_fitted(annotated, self._size))
-
-    def _open_video(self) -> tuple[cv2.VideoWriter, Path]:
-        for suffix, codec in VIDEO_FORMATS:
-            path = self.folder / f"{self._video_stem}_rendered{suffix}"
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), self._rate, self._size)
-            if writer.isOpened():
-                return writer, path
-            writer.release()
-            path.unlink(missing_ok=True)
-            _log.warning("this OpenCV cannot write %s files as %s", suffix, codec)
-        raise ResultError(f"this OpenCV can write no video into {self.folder}; write pictures instead")
+    def _add_to_video(self, path: Path, drawn: Image) -> None:
+        try:
+            if self._video is None:
+                self._video = Video(path, drawn, self._rate, self._options.fourcc)
+                self.files.append(self._video.path)
+            self._video.add(drawn)
+        except VideoError as error:
+            raise ResultError(str(error)) from None
 
 
-def _fitted(image: Image, size: tuple[int, int]) -> Image:
-    """The picture in a video's size (width, height), its aspect kept, in the middle of black."""
-    height, width = image.shape[:2]
-    if (width, height) == size:
-        return image
-    scale = min(size[0] / width, size[1] / height)
-    shown = (max(1, min(size[0], round(width * scale))), max(1, min(size[1], round(height * scale))))
-    small = cv2.resize(image, shown, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    left, top = (size[0] - shown[0]) // 2, (size[1] - shown[1]) // 2
-    right, bottom = size[0] - shown[0] - left, size[1] - shown[1] - top
-    return np.asarray(cv2.copyMakeBorder(small, top, bottom, left, right, cv2.BORDER_CONSTANT), np.uint8)
+def _number(frame: Frame) -> int:
+    """COCO's number of a photo: the last number in its name."""
+    numbers = re.findall(r"\d+", frame.stem)
+    if not numbers:
+        raise ResultError(f"{frame.name} has no number in its name, which COCO's results call a photo by")
+    return int(numbers[-1])

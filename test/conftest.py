@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +176,54 @@ def write_bag() -> Callable[..., Path]:
         return path
 
     return write
+
+
+class Server:
+    """A web server on this machine: files by path; ``cuts`` many answers end after ``after`` bytes."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.cuts = 0
+        self.after = 1_000_000
+        self.ranges = True
+        self.asked: list[str] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                content = outer.files.get(self.path)
+                wanted = self.headers.get("Range", "")
+                outer.asked.append(wanted)
+                if content is None:
+                    self.send_error(404)
+                    return
+                begin = int(wanted[6:-1]) if wanted and outer.ranges else 0
+                if begin and begin >= len(content):
+                    self.send_error(416)
+                    return
+                self.send_response(206 if begin else 200)
+                self.send_header("Content-Length", str(len(content) - begin))
+                self.end_headers()
+                end = len(content)
+                if outer.cuts:
+                    outer.cuts -= 1
+                    end = min(end, begin + outer.after)
+                self.wfile.write(content[begin:end])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    served = Server()
+    yield served
+    served.http.shutdown()
+    served.http.server_close()

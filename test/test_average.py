@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openpose_ros.average import Pass, average, interpolation
+from openpose_ros.average import Pass, average, interpolation, seen_on
 from openpose_ros.benchmark.crowd import crowd
 from openpose_ros.decode import decode
 from openpose_ros.fields import Fields
@@ -225,3 +225,15 @@ def test_long_steps_average_what_lies_between() -> None:
     alternating = np.tile([0.0, 1.0], 32)
     inside = (interpolation(16, 64, 4.0, 1.5) @ alternating)[2:-2]
     np.testing.assert_allclose(inside, 0.5, atol=0.02)
+
+
+@pytest.mark.parametrize("offset", [(0.0, 0.0), (0.4, -0.3)])
+def test_maps_read_on_the_pixels_of_the_image_have_their_summits_there(offset: tuple[float, float]) -> None:
+    truth = np.full((1, 18, 2), np.nan)
+    truth[0, 4] = (217.0, 301.0)
+    grid = grid_of(480, 640)
+    fields = look(truth, grid, heat_offset=offset).fields
+    pixels = seen_on(fields.heatmaps[0], grid, Grid.of_pixels(480, 640), offset)
+    assert pixels.shape == (19, 480, 640)
+    row, column = np.unravel_index(pixels[4].argmax(), (480, 640))
+    assert (column, row) == (pytest.approx(217, abs=1), pytest.approx(301, abs=1))

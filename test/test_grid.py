@@ -182,3 +182,42 @@ def test_impossible_grids_are_refused(values: dict[str, Any], told: str) -> None
     Grid(**good)
     with pytest.raises(ValueError, match=told):
         Grid(**{**good, **values})
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "bound", "expected"),
+    [
+        ((480, 640), (368, 0), 0, (368, 491)),
+        ((640, 480), (368, 0), 0, (368, 276)),
+        ((640, 480), (0, 368), 0, (491, 368)),
+        ((100, 4000), (368, 0), 1312, (33, 1312)),
+    ],
+)
+def test_one_side_decides_and_the_other_follows(
+    image: tuple[int, int], size: tuple[int, int], bound: int, expected: tuple[int, int]
+) -> None:
+    grid = Grid.one_side(*image, size, 8, bound)
+    assert (grid.resized_height, grid.resized_width) == expected
+    assert grid.input_height % 8 == grid.input_width % 8 == 0
+    assert 0 <= grid.pad_bottom < 8 and 0 <= grid.pad_right < 8
+
+
+def test_a_cell_of_of_pixels_is_a_pixel() -> None:
+    places = np.array([[0.0, 0.0], [639.0, 479.0], [3.25, -7.5]])
+    np.testing.assert_allclose(Grid.of_pixels(480, 640).to_image(places), places, atol=1e-12)
+
+
+def test_coordinates_are_counted_otherwise() -> None:
+    grid = Grid.fit(480, 640, 256, 456, 8, centred=True)
+    corners = np.array([[0.0, 0.0], [639.0, 479.0], [np.nan, 5.0]])
+    np.testing.assert_array_equal(grid.to_scale(corners, "image"), corners)
+    np.testing.assert_allclose(grid.to_scale(corners, "unit")[:2], [[0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose(grid.to_scale(corners, "signed")[:2], [[-1.0, -1.0], [1.0, 1.0]])
+    inside = grid.to_scale(corners, "input")
+    left, scale = grid.pad_left, grid.resized_width / 640
+    np.testing.assert_allclose(inside[:2, 0], [0.5 * scale - 0.5 + left, 639.5 * scale - 0.5 + left])
+    assert all(np.isnan(grid.to_scale(corners, scale)[2, 0]) for scale in ("image", "unit", "signed", "input"))
+
+
+def test_an_image_of_one_pixel_has_no_width_to_divide_by() -> None:
+    assert Grid.of_pixels(1, 1).to_scale(np.zeros((1, 2)), "unit").tolist() == [[0.0, 0.0]]

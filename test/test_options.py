@@ -13,7 +13,7 @@ import pytest
 
 from openpose_ros import options
 from openpose_ros.option import OptionSet
-from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
+from openpose_ros.options import AdaptiveOptions, BackendOptions, DecodeOptions, InputOptions, ResultOptions
 
 EVERY = [
     value
@@ -83,6 +83,12 @@ def test_every_range_ends_where_it_says(settings: type[Any]) -> None:
         (InputOptions, {"input_size": "368x"}, "input_size is '368x'"),
         (InputOptions, {"input_size": "368x0"}, "input_size is '368x0'"),
         (InputOptions, {"input_size": "-368"}, "input_size is '-368'"),
+        (InputOptions, {"input_size": "auto"}, "input_size is 'auto'"),
+        (InputOptions, {"input_size": "autoxauto"}, "input_size is 'autoxauto'"),
+        (AdaptiveOptions, {"adaptive_sizes": "256xauto,368xauto"}, "adaptive_sizes is '256xauto,368xauto'"),
+        (ResultOptions, {"maps": "parts,hands"}, "maps is 'parts,hands'; expected some of parts, background, pafs"),
+        (ResultOptions, {"fourcc": "mp4"}, "fourcc is 'mp4'; expected four letters such as mp4v"),
+        (ResultOptions, {"maps_range": "raw"}, "maps_range is 'raw', but a png holds bytes"),
         (InputOptions, {"input_size": "368 x 656"}, "input_size is '368 x 656'"),
         (InputOptions, {"scales": ""}, "scales is ''; expected numbers from 0.1 to 8 such as 1,1.5"),
         (InputOptions, {"scales": "1,"}, "scales is '1,'"),
@@ -107,7 +113,16 @@ def test_a_whole_number_will_do_for_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("368", 368), ("16", 16), ("8192", 8192), ("256x456", (256, 456)), ("16x16", (16, 16))]
+    ("text", "size"),
+    [
+        ("368", 368),
+        ("16", 16),
+        ("8192", 8192),
+        ("256x456", (256, 456)),
+        ("16x16", (16, 16)),
+        ("368xauto", (368, 0)),
+        ("autox656", (0, 656)),
+    ],
 )
 def test_input_sizes_are_read(text: str, size: object) -> None:
     assert InputOptions(input_size=text).size() == size

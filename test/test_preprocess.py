@@ -41,6 +41,10 @@ def shown(batch: Batch, image: int = 0) -> Image:
         ((10_000, 100), {"input_size": "368"}, 8, 1.0, (1312, 16)),
         ((1, 1), {"input_size": "368"}, 8, 1.0, (368, 368)),
         ((480, 640), {"input_size": "16"}, 8, 0.1, (8, 16)),
+        ((480, 640), {"input_size": "368xauto"}, 8, 1.0, (368, 496)),
+        ((640, 480), {"input_size": "368xauto"}, 8, 1.0, (368, 280)),
+        ((640, 480), {"input_size": "autox368"}, 8, 1.5, (736, 552)),
+        ((100, 10_000), {"input_size": "368xauto"}, 8, 1.0, (16, 1312)),
     ],
 )
 def test_the_plan_follows_the_options(

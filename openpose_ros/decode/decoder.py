@@ -101,6 +101,22 @@ def people(found: Candidates, options: DecodeOptions, person_score: PersonScore 
     return results
 
 
+def joint_candidates(found: Candidates, image: int = 0) -> list[Floats]:
+    """All candidates for each of the J joints in one image of a batch, before anybody was made of them.
+
+    Returns:
+        J arrays (N, 3), perhaps empty: x, y in source pixels and heat in 0..1, the warmest first.
+    """
+    peaks, (across, down), grid = found.peaks, found.fields.heat_offset, found.fields.grids[image]
+    every = []
+    for joint in range(len(found.fields.skeleton.joints)):
+        rows = np.flatnonzero((peaks.image == image) & (peaks.joint == joint))
+        rows = rows[np.argsort(-peaks.score[rows], kind="stable")]
+        xy = grid.to_image(np.stack([peaks.x[rows] - across, peaks.y[rows] - down], -1))
+        every.append(np.concatenate([xy, np.clip(peaks.score[rows], 0.0, 1.0)[:, None]], -1).astype(np.float32))
+    return every
+
+
 def _sure(people: People, min_joint_score: float) -> People:
     """The same people without the joints of a lower score; a person may be left with none."""
     doubtful = people.known & (people.score < min_joint_score)

@@ -16,7 +16,7 @@ class InputOptions(OptionSet):
     input_size: str = option(
         "368",
         "size of the network's input: one number is its short side in pixels, 256x456 a fixed height x width into "
-        "which the image is fitted",
+        "which the image is fitted, 368xauto or autox656 a height or a width, the other by the image's shape",
         live=True,
     )
     max_long_side: int = option(
@@ -38,14 +38,15 @@ class InputOptions(OptionSet):
         self.scale_list()
 
     def size(self) -> tuple[int, int] | int:
-        """(height, width) of a fixed input, or the short side."""
-        match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", self.input_size)
-        if match is None or not all(16 <= int(side) <= 8192 for side in match.groups() if side):
+        """(height, width) of a fixed input, one of them 0 where the image's shape decides it; or the short side."""
+        match = re.fullmatch(r"([1-9]\d{0,4}|auto(?=x\d))(?:x([1-9]\d{0,4}|auto))?", self.input_size)
+        sides = [] if match is None else [0 if side == "auto" else int(side) for side in match.groups() if side]
+        if not sides or not all(side == 0 or 16 <= side <= 8192 for side in sides):
             raise ValueError(
-                f"input_size is {self.input_size!r}; expected a short side such as 368 or height x width such as "
-                "256x456, 16 to 8192 pixels"
+                f"input_size is {self.input_size!r}; expected a short side such as 368, height x width such as "
+                "256x456, or auto for one of the two, 16 to 8192 pixels"
             )
-        return (int(match[1]), int(match[2])) if match[2] else int(match[1])
+        return (sides[0], sides[1]) if len(sides) == 2 else sides[0]
 
     def scale_list(self) -> tuple[float, ...]:
         """The multiples of the input size, first the one whose grid the averaged fields have."""
@@ -87,7 +88,8 @@ class AdaptiveOptions(OptionSet):
             sides = {name: InputOptions(input_size=name).size() for name in names}
         except ValueError:
             sides = {}
-        if len(sides) < 2 or len(sides) < len(names) or len({type(side) for side in sides.values()}) > 1:
+        kinds = {type(side) for side in sides.values()}
+        if len(sides) < 2 or len(sides) < len(names) or len(kinds) > 1 or "auto" in self.adaptive_sizes:
             raise ValueError(
                 f"adaptive_sizes is {self.adaptive_sizes!r}; expected two or more different sizes of one kind, such as "
                 "256,320,368 or 256x456,368x656"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from openpose_ros.card import CardError
+from openpose_ros.weights.published import PUBLISHED
 
 
 def find_card(model: str | Path) -> Path:
@@ -17,11 +18,17 @@ def find_card(model: str | Path) -> Path:
         CardError: no such file and no model of that name; the text lists those there are.
     """
     path = Path(model).expanduser()
-    if str(model) and (path.exists() or path.suffix or len(path.parts) > 1):
+    if str(model) and (path.exists() or len(path.parts) > 1):
         return path
     known = {card.stem: card for folder in model_folders() for card in sorted(folder.glob("*.yaml"))}
     if str(model) in known:
         return known[str(model)]
+    if str(model) in PUBLISHED:
+        raise CardError(
+            f"the model {str(model)!r} is not installed; `python -m openpose_ros download {model}` fetches it"
+        )
+    if path.suffix:  # a name may have a point in it, so that this comes last
+        return path
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
     raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
 
@@ -38,5 +45,13 @@ def model_folders() -> Iterator[Path]:
 
 def cache_folder() -> Path:
     """Where converted and downloaded models are kept for this user."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "openpose_ros" / "models"
+    return _cache() / "models"
+
+
+def downloads_folder() -> Path:
+    """Where files are kept as they were published, so that they are fetched once."""
+    return _cache() / "downloads"
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openpose_ros"

@@ -13,12 +13,10 @@ from openpose_ros.skeleton import BODY_25, COCO_18, MPI_15
 from openpose_ros.weights import WeightsError
 from openpose_ros.weights.names import Table
 from openpose_ros.weights.placing import placed, places
+from openpose_ros.weights.published import CMU_LICENCE
 from openpose_ros.weights.store import parameter_shapes
 
-LICENCE = (
-    "CMU OpenPose: academic or non-profit non-commercial research only, no redistribution; what is made from these "
-    "weights inherits it (https://github.com/CMU-Perceptual-Computing-Lab/openpose/blob/master/LICENSE)"
-)
+LICENCE = CMU_LICENCE
 SKELETONS = (COCO_18, BODY_25, MPI_15)
 PAF_OFFSET = 0.44
 """Cells by which CMU's targets draw PAFs right of and below the heatmaps; not measured on these weights."""

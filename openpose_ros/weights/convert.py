@@ -21,6 +21,7 @@ from openpose_ros.weights import (
     npz,
     openvino_ir,
     pickled_layers,
+    tflite,
 )
 from openpose_ros.weights.calibration import calibrated
 from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
@@ -107,6 +108,7 @@ def convert(
         ".npz": _from_archive,
         ".xml": _from_ir,
         ".pb": _rebuilt if network else _from_graph,
+        ".tflite": tflite.converted,
         ".caffemodel": _from_caffe,
         ".pth": _from_torch,
         ".npy": _from_pickle,
@@ -115,7 +117,7 @@ def convert(
     if source.suffix not in kinds:
         raise WeightsError(
             f"{source} is of no kind that can be converted; expected a NumPy archive (.npz), an OpenVINO IR (.xml), "
-            "a frozen TensorFlow graph (.pb), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
+            "a TensorFlow graph (.pb, .tflite), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
             "(.h5) or tf-openpose's table of layers (.npy)"
         )
     if network and source.suffix != ".pb":

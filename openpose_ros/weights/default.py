@@ -26,8 +26,8 @@ def default_model() -> Path:
     model = local_model()
     if model is None:
         raise CardError(
-            "no network is installed: name one with --model, or let `python -m openpose_ros demo` fetch a small one "
-            "(7 MB) into your cache"
+            "no network is installed: name one with --model, or let the demo or `python -m openpose_ros download "
+            "mobilenet_thin` fetch a small one (8 MB)"
         )
     return model
 

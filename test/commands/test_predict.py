@@ -106,6 +106,79 @@ def test_people_below_the_least_score_are_left_out(
     assert "1 frame, 0 people" in capsys.readouterr().out
 
 
+def test_every_kind_of_result_goes_where_it_is_asked_to(folder: Path, tmp_path: Path) -> None:
+    (folder / "a.png").rename(folder / "a_7.png")
+    (folder / "c.jpg").unlink()
+    flags = {"--json-to": "json", "--pictures-to": "pictures", "--maps-to": "maps", "--coco-json": "coco.json"}
+    places = [str(tmp_path / "out" / part) if part[0] != "-" else part for pair in flags.items() for part in pair]
+    assert synthetic(folder, *places, "--maps", "pafs", "--maps-format", "npz", "--video-to", tmp_path / "v.avi") == 0
+    out = tmp_path / "out"
+    assert names(out / "json") == ["a_7_keypoints.json"]
+    assert names(out / "pictures") == ["a_7_rendered.png"]
+    assert names(out / "maps") == ["a_7_pose_heatmaps.npz"]
+    assert {row["image_id"] for row in json.loads((out / "coco.json").read_text())} == {7}
+    assert frames(tmp_path / "v.avi").total == 1
+    assert not (Path.cwd() / "predict_out").exists()
+
+
+def test_a_command_line_of_openpose_does_what_it_did(video: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    theirs = [
+        "--video", video, "--write_json", out / "json", "--write_images", out / "pictures", "--display", "0",
+        "--write_images_format", "jpg", "--net_resolution", "-1x128", "--frame_first", "1", "--frame_step", "2",
+        "--frame_rotate", "90", "--number_people_max", "2", "--keypoint_scale", "3", "--part_candidates",
+        "--disable_blending",
+    ]  # fmt: skip
+    assert main([*map(str, theirs), "--backend", "synthetic"]) == 0
+    assert names(out / "json") == [f"walk_{index:012d}_keypoints.json" for index in (1, 3)]
+    assert names(out / "pictures") == [f"walk_{index:012d}_rendered.jpg" for index in (1, 3)]
+    assert names(out) == ["json", "pictures"]
+    table = json.loads((out / "json" / "walk_000000000001_keypoints.json").read_text())
+    assert len(table["people"]) == 2
+    places = np.array(table["people"][0]["pose_keypoints_2d"]).reshape(-1, 3)
+    assert 0.0 < places[places[:, 2] > 0, :2].max() < 1.1
+    assert len(table["part_candidates"][0]) == 18
+    drawn = cv2.imread(str(out / "pictures" / "walk_000000000001_rendered.jpg"))
+    assert drawn.shape == (160, 120, 3), "turned by a quarter"
+    assert np.median(drawn) == 0, "on black"
+
+
+@pytest.mark.parametrize("render", ["heatmaps", "pafs", "left_wrist", "neck-right_hip", "background"])
+def test_maps_are_drawn_instead_of_people(render: str, folder: Path, tmp_path: Path) -> None:
+    assert synthetic(folder / "a.png", "--output", tmp_path / "people") == 0
+    assert synthetic(folder / "a.png", "--output", tmp_path / "maps", "--render", render) == 0
+    people, maps = (cv2.imread(str(tmp_path / kind / "a_rendered.png")).astype(int) for kind in ("people", "maps"))
+    assert np.abs(people - maps).max() > 50
+    assert np.abs(maps - 90).max() > 50
+
+
+def test_a_map_that_is_not_there_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert synthetic(folder / "a.png", "--output", tmp_path / "out", "--render", "left_hand") == 1
+    assert "predict: render is 'left_hand'; expected people, heatmaps" in capsys.readouterr().err
+
+
+def test_what_is_not_sure_enough_is_written_but_not_drawn(folder: Path, tmp_path: Path) -> None:
+    assert synthetic(folder / "a.png", "--output", tmp_path, "--json", "--render-threshold", "1.0") == 0
+    assert len(json.loads((tmp_path / "a_keypoints.json").read_text())["people"]) == 3
+    assert np.abs(cv2.imread(str(tmp_path / "a_rendered.png")).astype(int) - 90).max() == 0
+
+
+def test_a_stream_that_does_not_answer_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert synthetic("http://127.0.0.1:9/none", "--output", tmp_path / "out") == 1
+    assert "http://127.0.0.1:9/none cannot be opened" in capsys.readouterr().err
+
+
+def test_a_flag_of_openpose_that_means_nothing_here_is_bad_usage(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--image_dir", str(folder), "--hand"])
+    assert ended.value.code == 2
+    assert "--hand of OpenPose is 'true': only bodies are looked for" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -135,14 +208,25 @@ def test_only_unreadable_photos_are_a_failure(folder: Path, tmp_path: Path, caps
 
 @pytest.mark.parametrize(
     "flags",
-    [["--limit", "-1"], ["--input-size", "tall"], ["--min-person-score", "2"], ["--opacity", "0"], ["--scales", "x"]],
+    [
+        ["--limit", "-1"],
+        ["--input-size", "tall"],
+        ["--min-person-score", "2"],
+        ["--opacity", "0"],
+        ["--scales", "x"],
+        ["--rotate", "45"],
+        ["--fourcc", "longer"],
+        ["--first-frame", "5", "--last-frame", "3"],
+        ["--maps", "hands"],
+        ["--map-opacity", "2"],
+    ],
     ids=" ".join,
 )
 def test_a_bad_value_is_bad_usage(flags: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([str(folder), *flags])
     assert ended.value.code == 2
-    assert flags[0].strip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
+    assert flags[-2].strip("-").replace("-", "_") in capsys.readouterr().err.replace("-", "_")
 
 
 def test_without_a_display_show_is_refused_in_a_sentence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,7 @@ def test_what_cannot_work_does_not_start_and_says_why_in_one_sentence(start: Sta
         f"model:={tmp_path}/nowhere.yaml": f"no model card at {tmp_path}/nowhere.yaml",
         f"model:={tmp_path}/lost.yaml": f"the weights {tmp_path}/lost.safetensors named by",
         f"model:={tmp_path}/torn.yaml": f"the weights {tmp_path}/torn.safetensors are not those of",
+        "model:=cmu_body25": "`python -m openpose_ros download cmu_body25` fetches it",
         "backend:=tensorflow": "backend is 'tensorflow'; expected one of auto, tensorrt",
         "heat_threshold:=7.0": "heat_threshold is 7.0; expected 0.001 to 1",
     }
@@ -83,6 +85,22 @@ def test_what_cannot_work_does_not_start_and_says_why_in_one_sentence(start: Sta
         assert said.count(text) == 1, said
         assert "Traceback" not in said
         assert len(said.splitlines()) == 1, said
+
+
+def test_a_model_is_taken_by_its_name(
+    start: Start, random_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "openpose_ros" / "models"
+    folder.mkdir(parents=True)
+    assert random_card.weights is not None
+    shutil.copy(random_card.weights, folder / "mine.safetensors")
+    replace(random_card, name="mine", weights=folder / "mine.safetensors").save(folder / "mine.yaml")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    process = start("pose_node", ros=["-p", "model:=mine", "-p", "input_size:=128"])
+    assert "model mine, backend" in read_until(process, "images from /image")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
 
 
 def test_help_and_wrong_arguments(start: Start) -> None:

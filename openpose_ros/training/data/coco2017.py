@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from openpose_ros.training.data.fetch import FetchError, Remote
+from openpose_ros.fetch import FetchError, Remote
 
 TERMS = """\
 COCO 2017 (cocodataset.org). The annotations are licensed under CC BY 4.0 by the COCO Consortium. The photos are not
@@ -35,17 +35,19 @@ class Part:
 
 PARTS = {
     "annotations": Part(
-        Remote(f"{SERVER}/annotations/annotations_trainval2017.zip", 252_907_541, "f4bbac642086de4f52a3fdda2de5fa2c"),
+        Remote(
+            f"{SERVER}/annotations/annotations_trainval2017.zip", 252_907_541, "md5:f4bbac642086de4f52a3fdda2de5fa2c"
+        ),
         260_000_000,
         ("annotations/person_keypoints_",),
     ),
     "val": Part(
-        Remote(f"{SERVER}/zips/val2017.zip", 815_585_330, "442b8da7639aecaf257c1dceb8ba8c80"),
+        Remote(f"{SERVER}/zips/val2017.zip", 815_585_330, "md5:442b8da7639aecaf257c1dceb8ba8c80"),
         830_000_000,
         ("val2017/",),
     ),
     "train": Part(
-        Remote(f"{SERVER}/zips/train2017.zip", 19_336_861_798, "cced6f7f71b7629ddf16f17bbcfab6b2"),
+        Remote(f"{SERVER}/zips/train2017.zip", 19_336_861_798, "md5:cced6f7f71b7629ddf16f17bbcfab6b2"),
         19_600_000_000,
         ("train2017/",),
     ),
@@ -87,7 +89,7 @@ def complete(part: Part, folder: Path) -> bool:
 
 def mark_complete(part: Part, folder: Path) -> None:
     """Remember that it was unpacked to the end."""
-    _mark(part, folder).write_text(f"{part.remote.name} {part.remote.md5}\n")
+    _mark(part, folder).write_text(f"{part.remote.name} {part.remote.digest}\n")
 
 
 def _mark(part: Part, folder: Path) -> Path:
