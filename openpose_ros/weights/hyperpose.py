@@ -11,6 +11,7 @@ import pickle
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,13 @@ MEAN = (103.939, 116.779, 123.68)
 
 LICENCE = "Apache-2.0 (tensorlayer/hyperpose) if these are its authors' weights; else ask who trained them"
 REFINEMENTS = 5
-FEATURES = 128
+NETWORK: dict[str, Any] = {
+    "type": "openpose",
+    "backbone": "vgg19",
+    "stages": {"type": "two_branch", "refinements": REFINEMENTS, "prelu": True},
+}
+"""As in a card."""
+
 BACKBONE = [layer for layer, outputs in LAYERS if outputs]
 NOTES = "Read by the order of the tables, since the file has no names that could be checked; shapes were."
 
@@ -93,11 +100,7 @@ def converted(path: Path) -> tuple[Card, Table]:
             tables[name] = (entry.transpose(3, 2, 0, 1) if entry.ndim == 4 else entry).astype(np.float32)
     card = Card(
         name="hyperpose_openpose",
-        network={
-            "type": "openpose",
-            "backbone": "vgg19",
-            "stages": {"type": "two_branch", "refinements": REFINEMENTS, "prelu": True},
-        },
+        network=NETWORK,
         skeleton=COCO_18,
         channels="RGB",
         mean=MEAN,
@@ -107,11 +110,12 @@ def converted(path: Path) -> tuple[Card, Table]:
         notes=NOTES,
     )
     heatmaps, pafs = len(COCO_18.joints) + 1, 2 * len(COCO_18.limbs)
+    wide = tables[f"{BACKBONE[-1]}/bias"].size
     for stage in range(1, REFINEMENTS + 1):
         for kind in ("conf", "paf"):
             first = f"stage{stage}_{kind}_0/weight"
-            if tables[first].ndim == 4 and tables[first].shape[1] == FEATURES + heatmaps + pafs:
-                features, heat, paf = np.split(tables[first], (FEATURES, FEATURES + heatmaps), axis=1)
+            if tables[first].ndim == 4 and tables[first].shape[1] == wide + heatmaps + pafs:
+                features, heat, paf = np.split(tables[first], (wide, wide + heatmaps), axis=1)
                 tables[first] = np.concatenate([paf, heat, features], 1)
     shapes = parameter_shapes(card)
     return card, placed(tables, places(table, shapes), shapes, path)

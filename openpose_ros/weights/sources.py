@@ -205,8 +205,8 @@ READERS: dict[str, Reader] = {
 
 KINDS = (
     "a NumPy archive (.npz), an OpenVINO IR (.xml), a frozen TensorFlow graph (.pb), a TensorFlow SavedModel (its "
-    "folder, saved_model.pb or variables.index), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's (.h5) or "
-    "tf-openpose's table of layers (.npy)"
+    "folder, saved_model.pb or variables.index), a Caffe network (.caffemodel), PyTorch's weights (.pth), "
+    "Keras's (.h5) or tf-openpose's table of layers (.npy)"
 )
 """What can be read, in words."""
 
