@@ -28,9 +28,9 @@ class Normalised(Convolution):
 
     def __init__(self, channels: int, *, norm: bool, activation: type[nn.ReLU] | None = nn.ReLU) -> None:
         super().__init__(channels, channels, 1, groups=channels, norm=norm, activation=activation)
-        nn.init.ones_(self.conv.weight)
-        if self.conv.bias is not None:
-            nn.init.zeros_(self.conv.bias)
+        for name, parameter in self.named_parameters():
+            if name.startswith("conv."):
+                nn.init.constant_(parameter, float(name.endswith("weight")))
 
 
 class DenseLayer(nn.Module):

@@ -28,15 +28,17 @@ class SourceConfig:
 
     type: str = "coco"
     """``coco`` (JSON and folder), ``yolo`` (a folder of photos and one of YOLO-pose texts), ``shards`` (tar files that
-    ``prepare`` wrote), ``photos`` (a folder without labels), or the dotted path of a class of your own."""
+    ``prepare`` wrote), ``photos`` (a folder without labels), ``lmdb``, ``hdf5`` or ``tfrecord`` (what CMU's, the Keras
+    and the TensorFlow 2 scripts prepared), or the dotted path of a class of your own."""
     name: str = ""
     """How counts and messages call it; empty: its annotations' or folder's name."""
     images: str = ""
     """Folder of the photos."""
     annotations: str = ""
-    """COCO's JSON, or the folder of YOLO texts."""
+    """COCO's JSON, the folder of YOLO texts, or the LMDB or HDF5 file."""
     shards: list[str] = field(default_factory=list)
-    """Paths, URLs or ``pipe:`` commands of tar files; braces expand, as in ``coco-{000..118}.tar``."""
+    """Paths, URLs or ``pipe:`` commands of tar files; braces expand, as in ``coco-{000..118}.tar``. Of ``tfrecord`` its
+    files."""
     weight: float = 1.0
     """Share of the crops that come from here, beside the other sources' weights."""
     joints: list[str] = field(default_factory=list)

