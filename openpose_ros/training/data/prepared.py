@@ -150,7 +150,8 @@ def from_plane(plane: Bytes) -> dict[str, Any]:
         return np.frombuffer(plane[line, : FLOAT * count].tobytes(), "<f4")
 
     def person(line: int) -> list[list[float]]:
-        return np.stack([numbers(line + row, joints) for row in range(3)], 1).tolist()
+        rows = [numbers(line + row, joints).tolist() for row in range(3)]
+        return [list(joint) for joint in zip(*rows, strict=True)]
 
     # Lines: set, size, counters, place, scale, three of joints; of others their places, scales, and three of each.
     first = 8 + others + 1
