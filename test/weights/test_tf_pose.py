@@ -82,6 +82,24 @@ def test_a_rebuilt_graph_answers_as_the_original(
     np.testing.assert_allclose(rebuilt(cards[name], photo[None])[0], wanted, rtol=0.0, atol=1e-3)
 
 
+@pytest.mark.long
+@pytest.mark.shared
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuilt_graph_answers_as_the_original_on_whole_photos(
+    cards: dict[str, Card], original: Callable[[str, Pixels], Field], shared: Path, name: str
+) -> None:
+    """Six photos of the evaluation, short side 368."""
+    largest = 0.0
+    for file in sorted((shared / "data" / "val" / "images").glob("*.jpg"))[::44][:6]:
+        photo = np.asarray(cv2.imread(str(file)), np.uint8)
+        height, width = photo.shape[:2]
+        factor = 368 / min(height, width)
+        photo = resized(photo, (int(height * factor) // 8 * 8, int(width * factor) // 8 * 8))
+        largest = max(largest, float(np.abs(rebuilt(cards[name], photo[None])[0] - original(name, photo)).max()))
+    print(f"{name}: the largest difference is {largest:.1e}")
+    assert largest < 1e-3
+
+
 @pytest.mark.shared
 def test_the_card_says_how_the_graph_is_fed(cards: dict[str, Card]) -> None:
     for name, card in cards.items():
