@@ -67,6 +67,10 @@ setup(
         "bags": ["rosbags>=0.11.6"],
         # `export`. ONNX Runtime referees every file and calibrates int8; networks are not run with it.
         "export": ["onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20"],
+        # `convert` of Keras's files, `prepare` and `train` with HDF5 and LMDB of older projects.
+        "older": ["h5py>=3.1", "lmdb>=1.2"],
+        # Any backbone of timm's by name. It needs the torchvision that belongs to the PyTorch there is.
+        "timm": ["timm>=0.9"],
         # Has to match the CUDA of the PyTorch that is installed: cupy-cuda12x beside one for CUDA 12.
         "gpu": ["cupy-cuda13x>=13.6"],
         # `train` and what belongs to it. The last one holds a backbone's ImageNet weights.

@@ -44,6 +44,8 @@ class Card:
         min_joint_score: joint score above which more joints are right than wrong, the node's default.
         person_score: path of the file that turns a person's evidence into an expected OKS; None: plain evidence.
         licence, source, accuracy, notes: for the reader.
+        published: of a network without weights, what is known of those that others published for it: ``AP`` on which
+            ``photos``, ``licence``, ``weights``; ``models`` lists it, and a trained network's card leaves it out.
         path: where the card was read from.
     """
 
@@ -66,6 +68,7 @@ class Card:
     source: str = ""
     accuracy: Mapping[str, Any] = field(default_factory=dict)
     notes: str = ""
+    published: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
     @classmethod

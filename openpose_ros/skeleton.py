@@ -1,9 +1,9 @@
 """Joints, limbs and their names: the one table that training, decoding, drawing and messages share.
 
 Orders and limbs: CMU's published tables for COCO, BODY_25 and MPI, the COCO dataset for COCO-17, the tables of
-Yet-Another-Openpose-Implementation for YAOP-18, where the neck is called sternum. Sigmas are those of COCO's keypoint
-evaluation (per-joint standard deviation of human annotators, in units of sqrt(area)). "Right" is always the person's
-own right.
+Yet-Another-Openpose-Implementation for YAOP-18, where the neck is called sternum, and trt_pose's. Sigmas are those of
+COCO's keypoint evaluation (per-joint standard deviation of human annotators, in units of sqrt(area)). "Right" is
+always the person's own right.
 """
 
 from __future__ import annotations
@@ -254,4 +254,13 @@ YAOP_18 = Skeleton(
     ),
 )  # fmt: skip
 
-SKELETONS: dict[str, Skeleton] = {s.name: s for s in (COCO_18, COCO_17, BODY_25, MPI_15, YAOP_18)}
+TRT_POSE_18 = Skeleton(
+    name="TRT-POSE-18",
+    joints=(*COCO_17.joints, "neck"),
+    limbs=(
+        (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 7), (6, 8), (7, 9), (8, 10), (1, 2), (0, 1), (0, 2),
+        (1, 3), (2, 4), (3, 5), (4, 6), (17, 0), (17, 5), (17, 6), (17, 11), (17, 12),
+    ),
+)  # fmt: skip
+
+SKELETONS: dict[str, Skeleton] = {s.name: s for s in (COCO_18, COCO_17, BODY_25, MPI_15, YAOP_18, TRT_POSE_18)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from workspace.once import ROOT
 
-EXTRAS = ("bags", "cpu", "export", "test", "train")
+EXTRAS = ("bags", "cpu", "export", "older", "test", "train")
 
 
 def declared() -> list[str]:

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from openpose_ros.backends import BackendError
-from openpose_ros.backends.openvino_any_size import freed
 from openpose_ros.backends.signal_stack import kept_signal_stack
 from openpose_ros.card import Card, CardError
 from openpose_ros.device import fast_bfloat16
@@ -173,7 +172,6 @@ def _from_file(card: Card) -> Graph:
             raise CardError(f"{card.path}: network {name} are channels [{first}, {last}] of {there}; expected {count}")
         parts.append(Part(found[0], first, last))
     any_size = [-1, 3, -1, -1] if input_layout == "NCHW" else [-1, -1, -1, 3]
-    freed(model, input_layout)
     try:
         model.reshape(ov.PartialShape(any_size))
     except RuntimeError as error:

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
     "preview": Command("openpose_ros.commands.preview", "a sheet of what train shows to the network"),
     "download": Command("openpose_ros.commands.download", "fetch what is not shipped: networks by name, coco2017"),
     "calibrate": Command("openpose_ros.commands.calibrate", "learn from photos what a network's people are worth"),
+    "models": Command("openpose_ros.commands.models", "the networks there are: size, cost, licence, accuracy"),
     "convert": Command("openpose_ros.commands.convert", "weights of other projects -> weights and card"),
     "doctor": Command("openpose_ros.commands.doctor", "what this machine has, what does not fit, what to do"),
     "export": Command("openpose_ros.commands.export", "a network -> ONNX in float32, float16 or int8, and engines"),

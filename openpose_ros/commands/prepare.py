@@ -30,15 +30,21 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from openpose_ros.training.data.sources import records
 
     options = PackOptions(arguments.short_side, arguments.quality, arguments.shard_megabytes, arguments.keep_empty)
-    source = SourceConfig(type="photos", images=str(arguments.images))
-    if arguments.annotations:
+    source = SourceConfig(type="photos", images=str(arguments.images or ""))
+    if arguments.lmdb or arguments.hdf5:
+        source.type, source.annotations = ("lmdb" if arguments.lmdb else "hdf5"), str(arguments.lmdb or arguments.hdf5)
+    elif arguments.tfrecord:
+        source.type, source.shards = "tfrecord", list(map(str, arguments.tfrecord))
+    elif arguments.annotations:
         source.type, source.annotations = "coco", str(arguments.annotations)
     elif arguments.yolo_labels:
         source.type, source.annotations = "yolo", str(arguments.yolo_labels)
         if arguments.yolo_boxes:
             source.settings = {"boxes": str(arguments.yolo_boxes)}
     found = Report(arguments.name)
-    about = " ".join([source.type, source.images, source.annotations, *source.settings.values()]).strip()
+    about = " ".join(
+        [source.type, source.images, source.annotations, *source.shards, *source.settings.values()]
+    ).strip()
     rows = list(records(source, found))
     packer = Packer(rows, about, arguments.output, arguments.name, options, arguments.threads)
     with tqdm(total=len(rows), initial=packer.done, unit="photo", disable=not sys.stderr.isatty()) as bar:
@@ -55,10 +61,15 @@ def _prepare(arguments: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prepare",
-        description="Pack photos and their labels into tar shards that train reads, shrunk if wanted. What cannot be "
-        "used is counted and named. The same command goes on after an interruption.",
+        description="Pack photos and their labels into tar shards that train reads, shrunk if wanted. Photos come from "
+        "a folder, or with their labels from a file that an older project prepared. What cannot be used is counted "
+        "and named. The same command goes on after an interruption.",
     )
-    parser.add_argument("--images", required=True, type=Path, help="folder of photos")
+    photos = parser.add_mutually_exclusive_group(required=True)
+    photos.add_argument("--images", type=Path, help="folder of photos")
+    photos.add_argument("--lmdb", type=Path, help="LMDB that CMU's scripts prepared; needs lmdb")
+    photos.add_argument("--hdf5", type=Path, help="HDF5 file that the Keras reproductions prepared; needs h5py")
+    photos.add_argument("--tfrecord", type=Path, nargs="+", help="TFRecords that the TensorFlow 2 project prepared")
     labels = parser.add_mutually_exclusive_group()
     labels.add_argument("--annotations", type=Path, help="COCO person_keypoints JSON; without labels: none")
     labels.add_argument("--yolo-labels", type=Path, help="folder of YOLO-pose texts, one beside each labelled photo")

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from openpose_ros.networks.densenet import DenseNet
 from openpose_ros.networks.efficientnet_lite import EfficientNetLite0
 from openpose_ros.networks.inception import InceptionV4
 from openpose_ros.networks.mobilenet import MobileNetV1
@@ -17,6 +18,7 @@ from openpose_ros.networks.resnet import ResNet
 from openpose_ros.networks.settings import part
 from openpose_ros.networks.timm import Timm
 from openpose_ros.networks.vgg import VGG19
+from openpose_ros.networks.vgg16 import VGG16
 
 BACKBONES: dict[str, type[nn.Module]] = {
     "mobilenet_v1": MobileNetV1,
@@ -25,7 +27,9 @@ BACKBONES: dict[str, type[nn.Module]] = {
     "mobilenet_v2": MobileNetV2,
     "efficientnet_lite0": EfficientNetLite0,
     "vgg19": VGG19,
+    "vgg16": VGG16,
     "resnet": ResNet,
+    "densenet": DenseNet,
     "inception_v4": InceptionV4,
     "timm": Timm,
 }

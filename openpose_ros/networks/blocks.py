@@ -133,6 +133,18 @@ class SeparableConvolution(nn.Sequential):
         super().__init__(layers)
 
 
+class TransposedConvolution(nn.Sequential):
+    """``transposed`` of 4x4, then ``norm`` where it is asked for, then a ReLU: twice the height and width."""
+
+    def __init__(self, inputs: int, outputs: int, *, norm: bool = False) -> None:
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        layers["transposed"] = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=not norm)
+        if norm:
+            layers["norm"] = nn.BatchNorm2d(outputs, eps=EPSILON)
+        layers["activation"] = nn.ReLU(inplace=True)
+        super().__init__(layers)
+
+
 class InvertedBottleneck(nn.Module):
     """``expand`` 1x1, ``depthwise``, ``project`` 1x1 without an activation, beside a short cut where the shape allows.
 

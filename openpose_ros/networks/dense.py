@@ -34,13 +34,17 @@ class DenseBlock(nn.ModuleList):
 class DenseStage(nn.Sequential):
     """Dense blocks, a 1x1 and a 1x1 that answers with PAFs or with heatmaps."""
 
-    def __init__(self, inputs: int, outputs: int, *, hidden: int, wide: int, prelu: bool, norm: bool) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, hidden: int, wide: int, prelu: bool, norm: bool, tanh: bool = False
+    ) -> None:
         inward = [inputs, *[3 * hidden] * (BLOCKS - 1)]
         super().__init__(
             *(DenseBlock(before, hidden, prelu=prelu, norm=norm) for before in inward),
             Convolution(3 * hidden, wide, 1, norm=norm, activation=nn.PReLU if prelu else nn.ReLU),
             Convolution(wide, outputs, 1, activation=None),
         )
+        if tanh:
+            self.append(nn.Tanh())
 
 
 class DenseStages(nn.Module):
@@ -60,7 +64,9 @@ class DenseStages(nn.Module):
         paf_stages: int = 4,
         heatmap_stages: int = 2,
         width: float = 1.0,
+        first_wide: int = 256,
         prelu: bool = True,
+        tanh: bool = False,
     ) -> None:
         """Build with random weights.
 
@@ -70,7 +76,9 @@ class DenseStages(nn.Module):
             batch_norm: normalise batches, as for training, behind all convolutions but the answering ones.
             paf_stages, heatmap_stages: how many of each.
             width: multiple of the channels between input and answer.
+            first_wide: channels before the answer in the first stage of both kinds; in the later ones it is 512.
             prelu: a slope a channel below zero, as CMU's; else ReLU.
+            tanh: heatmaps end with a hyperbolic tangent, as the TensorFlow 2 implementation's do.
 
         Raises:
             ValueError: a setting that cannot be built.
@@ -82,14 +90,14 @@ class DenseStages(nn.Module):
                 "or more of both, and more than 0"
             )
 
-        def stage(seen: int, outputs: int, first: bool) -> DenseStage:
-            hidden, wide = (96, 256) if first else (128, 512)
+        def stage(seen: int, outputs: int, first: bool, tanh: bool) -> DenseStage:
+            hidden, wide = (96, first_wide) if first else (128, 512)
             hidden, wide = max(8, int(hidden * width)), max(8, int(wide * width))
-            return DenseStage(seen, outputs, hidden=hidden, wide=wide, prelu=prelu, norm=batch_norm)
+            return DenseStage(seen, outputs, hidden=hidden, wide=wide, prelu=prelu, norm=batch_norm, tanh=tanh)
 
-        self.pafs = nn.ModuleList(stage(inputs + (pafs if n else 0), pafs, n == 0) for n in range(paf_stages))
+        self.pafs = nn.ModuleList(stage(inputs + (pafs if n else 0), pafs, n == 0, False) for n in range(paf_stages))
         self.heatmaps = nn.ModuleList(
-            stage(inputs + (heatmaps if n else 0) + pafs, heatmaps, n == 0) for n in range(heatmap_stages)
+            stage(inputs + (heatmaps if n else 0) + pafs, heatmaps, n == 0, tanh) for n in range(heatmap_stages)
         )
         initialise(self, partial(nn.init.kaiming_uniform_, nonlinearity="linear"))
 

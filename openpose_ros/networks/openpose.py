@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from openpose_ros.networks.attention import AttentionStages
 from openpose_ros.networks.backbones import backbone as built
 from openpose_ros.networks.dense import DenseStages
+from openpose_ros.networks.published_lightweight import PublishedLightweightStages
 from openpose_ros.networks.settings import part
 from openpose_ros.networks.stages import Answer, PoseNetwork
 from openpose_ros.networks.two_branch import TwoBranchStages
@@ -17,9 +20,12 @@ from openpose_ros.networks.unet import UNetStages
 STAGES: dict[str, type[nn.Module]] = {
     "two_branch": TwoBranchStages,
     "dense": DenseStages,
+    "lightweight": PublishedLightweightStages,
     "unet": UNetStages,
+    "attention": AttentionStages,
 }
-"""Each is built with the features', heatmaps' and PAFs' channels, ``batch_norm`` and settings of its own."""
+"""Each is built with the features', heatmaps' and PAFs' channels, ``batch_norm`` and settings of its own. Those whose
+answers have more cells than the features say how many times more in a row, ``finer``."""
 
 
 class OpenPose(PoseNetwork):
@@ -51,8 +57,11 @@ class OpenPose(PoseNetwork):
         made = built(backbone, batch_norm=batch_norm)
         kind, settings = part(stages, STAGES, "stages")
         self.backbone = made
-        self.stride = made.stride
         self.stages = kind(made.channels, joints + 1, 2 * limbs, **{"batch_norm": batch_norm, **settings})
+        self.finer = int(getattr(self.stages, "finer", 1))
+        if made.stride % self.finer:
+            raise ValueError(f"the stages want {self.finer} cells of one, but the backbone's stride is {made.stride}")
+        self.stride = made.stride // self.finer
 
     def forward(self, x: Tensor) -> list[Answer]:
         """One answer a stage, the last one the result; training compares them all.
@@ -61,4 +70,13 @@ class OpenPose(PoseNetwork):
             x: (B, 3, H, W) normalised as the card says, H and W multiples of ``stride``.
         """
         answers: list[Answer] = self.stages(self.backbone(x))
-        return answers
+        if self.finer == 1:
+            return answers
+        # The features' last row and column may reach beyond the image; of what became of them only the image is kept.
+        rows = torch.arange(x.shape[2] // self.stride, device=x.device)
+        columns = torch.arange(x.shape[3] // self.stride, device=x.device)
+
+        def cut(fields: Tensor | None) -> Tensor | None:
+            return None if fields is None else fields.index_select(2, rows).index_select(3, columns)
+
+        return [Answer(cut(answer.heatmaps), cut(answer.pafs)) for answer in answers]

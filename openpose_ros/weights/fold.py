@@ -12,6 +12,8 @@ from openpose_ros.card import Card
 from openpose_ros.networks.blocks import EPSILON
 
 NORM = ("weight", "bias", "running_mean", "running_var")
+KINDS = ("conv", "transposed")
+"""What a normalisation may stand behind."""
 
 
 def folded(network: nn.Module, card: Card) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -29,9 +31,9 @@ def folded(network: nn.Module, card: Card) -> tuple[dict[str, Tensor], dict[str,
     for name, tensor in state.items():
         place, _, part = name.rpartition(".")
         layer, _, kind = place.rpartition(".")
-        if kind not in ("conv", "norm") or not is_normalised(state, layer):
+        if kind not in (*KINDS, "norm") or not is_normalised(state, layer):
             weights[name] = tensor.to(torch.float32, copy=True)
-        elif (kind, part) == ("conv", "weight"):
+        elif kind in KINDS and part == "weight":
             weights[name], weights[f"{place}.bias"] = fold_one(state, layer)
     settings = dict(card.network)
     if "batch_norm" in settings:
@@ -40,17 +42,22 @@ def folded(network: nn.Module, card: Card) -> tuple[dict[str, Tensor], dict[str,
 
 
 def is_normalised(tensors: Mapping[str, Tensor], layer: str) -> bool:
-    """Whether these are weights of a network whose :class:`~openpose_ros.networks.blocks.Convolution` has a norm."""
-    return all(f"{layer}.norm.{part}" in tensors for part in NORM) and f"{layer}.conv.weight" in tensors
+    """Whether these are weights of a network whose :class:`~openpose_ros.networks.blocks.Convolution` has a norm, or
+    whose :class:`~openpose_ros.networks.blocks.TransposedConvolution`."""
+    normalised = all(f"{layer}.norm.{part}" in tensors for part in NORM)
+    return normalised and any(f"{layer}.{kind}.weight" in tensors for kind in KINDS)
 
 
 def fold_one(tensors: Mapping[str, Tensor], layer: str) -> tuple[Tensor, Tensor]:
     """Weight and bias, float32, that a convolution has with its normalisation folded in."""
-    weight = tensors[f"{layer}.conv.weight"].double()
+    kind = next(kind for kind in KINDS if f"{layer}.{kind}.weight" in tensors)
+    weight = tensors[f"{layer}.{kind}.weight"].double()
     gain, offset, mean, variance = (tensors[f"{layer}.norm.{part}"].double() for part in NORM)
     factor = gain / torch.sqrt(variance + EPSILON)
-    bias = tensors[f"{layer}.conv.bias"].double() if f"{layer}.conv.bias" in tensors else torch.zeros_like(mean)
-    return (weight * factor.reshape(-1, 1, 1, 1)).float(), (offset + (bias - mean) * factor).float()
+    bias = tensors[f"{layer}.{kind}.bias"].double() if f"{layer}.{kind}.bias" in tensors else torch.zeros_like(mean)
+    # A transposed convolution has its inputs first.
+    shape = (-1, 1, 1, 1) if kind == "conv" else (1, -1, 1, 1)
+    return (weight * factor.reshape(shape)).float(), (offset + (bias - mean) * factor).float()
 
 
 def unfolded(bias: Tensor) -> dict[str, Tensor]:

@@ -11,15 +11,11 @@ import torch
 from openpose_ros.card import Card
 from openpose_ros.networks.mobilenet import LAYERS
 from openpose_ros.skeleton import COCO_18
-from openpose_ros.weights import WeightsError
 from openpose_ros.weights.names import Table
 from openpose_ros.weights.placing import placed, places
 from openpose_ros.weights.store import parameter_shapes
+from openpose_ros.weights.torch_layers import Layer, folded
 
-EPSILON = 1e-5
-"""What PyTorch's normalisation adds to the variance, unless told otherwise."""
-
-STAGES = "openpose_ros.networks.published_lightweight.PublishedLightweightStages"
 FIRST = "model.0.0.weight"
 """The stem's table, by which such a checkpoint is known."""
 
@@ -71,7 +67,7 @@ def converted(state: Mapping[str, torch.Tensor], source: Path) -> tuple[Card, Ta
         network={
             "type": "openpose",
             "backbone": "mobilenet_v1",
-            "stages": {"type": STAGES, "refinements": refinements},
+            "stages": {"type": "lightweight", "refinements": refinements},
         },
         skeleton=COCO_18,
         stride=8,
@@ -85,7 +81,7 @@ def converted(state: Mapping[str, torch.Tensor], source: Path) -> tuple[Card, Ta
     )
     shapes = parameter_shapes(card)
     table = names(refinements)
-    tables = _folded(state, table)
+    tables = folded(state, [Layer(theirs, ours, _norm(theirs)) for theirs, ours in table.items()])
     heatmaps, pafs = len(COCO_18.joints) + 1, 2 * len(COCO_18.limbs)
     for number in range(refinements):
         seen = f"refinement_stages.{number}.trunk.0.initial.0/weight"
@@ -96,24 +92,7 @@ def converted(state: Mapping[str, torch.Tensor], source: Path) -> tuple[Card, Ta
     return card, placed(tables, places(table, shapes), shapes, source)
 
 
-def _folded(state: Mapping[str, torch.Tensor], layers: Mapping[str, str]) -> Table:
-    """``<layer>/weight`` and ``<layer>/bias`` with the normalisation behind the layer taken in; a bias that the file
-    has not is 0. What is no layer's stays under its own name."""
-    left = {name: tensor.float().numpy() for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
-    made: Table = {}
-    for layer in layers:
-        weight, bias = (left.pop(f"{layer}.{kind}", None) for kind in ("weight", "bias"))
-        if weight is None or weight.ndim != 4:
-            continue
-        stem, _, place = layer.rpartition(".")
-        norm = f"{stem}.{int(place) + 1}"
-        offset = np.zeros(len(weight)) if bias is None else bias.astype(np.float64)
-        if f"{norm}.running_var" in left and f"{norm}.running_mean" in left:
-            variance, mean = (left.pop(f"{norm}.running_{kind}").astype(np.float64) for kind in ("var", "mean"))
-            gain, shift = (left.pop(f"{norm}.{kind}", np.full(len(weight), np.nan)) for kind in ("weight", "bias"))
-            if not len(weight) == variance.size == mean.size == gain.size == shift.size:
-                raise WeightsError(f"the normalisation {norm} does not fit the {len(weight)} channels of {layer}")
-            factor = gain / np.sqrt(variance + EPSILON)
-            weight, offset = weight * factor.reshape(-1, 1, 1, 1), (offset - mean) * factor + shift
-        made |= {f"{layer}/weight": weight.astype(np.float32), f"{layer}/bias": offset.astype(np.float32)}
-    return made | left
+def _norm(layer: str) -> str:
+    """The normalisation behind a layer, where there is one: the next one in a row."""
+    stem, _, place = layer.rpartition(".")
+    return f"{stem}.{int(place) + 1}"

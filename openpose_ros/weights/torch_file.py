@@ -29,6 +29,9 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path} is not readable as weights of PyTorch: {reason}") from None
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
+    if isinstance(state, Mapping) and state and all(isinstance(part, Mapping) for part in state.values()):
+        # openpose-pytorch keeps one table a part of the network.
+        state = {f"{part}.{name}": tensor for part, table in state.items() for name, tensor in table.items()}
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(f"{path} is not a table of weights, nor a checkpoint with a state_dict")
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}

@@ -31,11 +31,13 @@ def trainable() -> Callable[..., Card]:
         card = Card.load(FOLDER / f"{name}.card.yaml")
         network = dict(card.network)
         if narrow:
-            for part, kinds in (("backbone", {"vgg19"}), ("stages", {"two_branch", "dense"})):
+            for part, kinds in (("backbone", {"vgg19", "vgg16"}), ("stages", {"two_branch", "dense"})):
                 given = network.get(part)
                 table = dict(given) if isinstance(given, Mapping) else {"type": given}
                 if table["type"] in kinds:
                     network[part] = {**table, "width": 0.0625}
+                elif "channels" in table or table["type"] == "lightweight":
+                    network[part] = {**table, "channels": 16}
             if "channels" in network:
                 network["channels"] = 16
         return replace(card, network=network)

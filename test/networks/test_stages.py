@@ -24,13 +24,31 @@ def with_settings(**settings: Any) -> Card:
     return replace(CARD, network={**CARD.network, **settings})
 
 
-@pytest.mark.parametrize("stages", ["two_branch", "dense", "unet"])
-@pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet", "efficientnet_lite0", "mobilenet_thin"])
+@pytest.mark.parametrize("stages", ["two_branch", "dense", "unet", "lightweight"])
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "resnet", "efficientnet_lite0", "mobilenet_thin", "vgg16"])
 def test_any_stages_go_with_any_backbone(stages: str, backbone: str) -> None:
     with torch.device("meta"):
         network = build(with_settings(backbone=backbone, stages=stages)).eval()
         heatmaps, pafs = network(torch.zeros(1, 3, 40, 72))[-1].both()
     assert (heatmaps.shape, pafs.shape) == ((1, 19, 5, 9), (1, 38, 5, 9))
+
+
+@pytest.mark.parametrize(("stride", "doublings"), [(32, 2), (32, 3), (16, 1)])
+def test_stages_may_answer_on_finer_cells_than_the_features(stride: int, doublings: int) -> None:
+    settings = {"backbone": {"type": "resnet", "groups": 4, "stride": stride}}
+    settings["stages"] = {"type": "attention", "channels": 8, "doublings": doublings}
+    card = replace(with_settings(**settings), stride=stride // 2**doublings)
+    with torch.device("meta"):
+        network = build(card).eval()
+        for rows, columns in ((8, 8), (5, 9), (1, 3)):
+            image = torch.zeros(1, 3, rows * card.stride, columns * card.stride)
+            heatmaps, pafs = network(image)[-1].both()
+            assert (heatmaps.shape, pafs.shape) == ((1, 19, rows, columns), (1, 38, rows, columns))
+
+
+def test_stages_cannot_be_finer_than_pixels() -> None:
+    with pytest.raises(CardError, match="the stages want 16 cells of one, but the backbone's stride is 8"):
+        build(with_settings(stages={"type": "attention", "doublings": 4}))
 
 
 def test_stages_of_ones_own_are_named_by_their_path() -> None:
@@ -106,7 +124,7 @@ def test_a_u_nets_last_row_of_an_odd_size_counts() -> None:
 @pytest.mark.parametrize(
     ("stages", "text"),
     [
-        ("hourglass", "no stages 'hourglass'; expected one of two_branch, dense, unet"),
+        ("hourglass", "no stages 'hourglass'; expected one of two_branch, dense, lightweight, unet, attention"),
         ({"type": "two_branch", "kernel": 4}, "kernel 4.*an odd number"),
         ({"type": "two_branch", "separable": "some"}, "separable is 'some'; expected one of none, wide, all"),
         ({"type": "dense", "paf_stages": 0}, "paf_stages is 0"),
@@ -114,6 +132,8 @@ def test_a_u_nets_last_row_of_an_odd_size_counts() -> None:
         ({"type": "unet", "growths": []}, r"growths is \[\]"),
         ({"type": "unet", "growths": ["a"]}, r"growths is \['a'\]"),
         ({"type": "unet", "levels": -1}, "levels is -1"),
+        ({"type": "attention", "doublings": 0}, "doublings is 0"),
+        ({"type": "two_branch", "prelu": True, "separable": "all"}, "prelu goes with separable 'none'"),
         (3, "network openpose setting stages is 3; expected one like 'two_branch'"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -103,6 +104,16 @@ def test_what_timm_does_not_have_is_named(asked: list[dict[str, Any]], settings:
 def test_without_timm_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(CardError, match="needs the Python package timm .*: pip install timm"):
+        build(CARD)
+
+
+def test_a_torchvision_for_another_pytorch_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    with pytest.raises(
+        CardError, match=r"does not go with this PyTorch, .* \(operator torchvision::nms does not exist\)"
+    ):
         build(CARD)
 
 

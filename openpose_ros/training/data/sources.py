@@ -12,11 +12,13 @@ import numpy as np
 from openpose_ros.skeleton import COCO_17, Skeleton
 from openpose_ros.training.config import ConfigError, DataConfig, SourceConfig
 from openpose_ros.training.data.labels import Labels
+from openpose_ros.training.data.prepared import prepared_records
 from openpose_ros.training.data.readers import coco_records, photo_records, yolo_records
 from openpose_ros.training.data.record import Record
 from openpose_ros.training.data.report import Report
 from openpose_ros.training.data.sample import Sample
 from openpose_ros.training.data.shards import ShardStream, expanded, local_records, remote
+from openpose_ros.training.data.tfrecords import tfrecord_records
 from openpose_ros.training.plugin import locate
 
 
@@ -158,11 +160,22 @@ def _shards(config: SourceConfig, report: Report, stream: bool = False, buffer: 
     return local_records(expanded(config.shards), report)
 
 
+def _prepared(config: SourceConfig, report: Report) -> Iterator[Record]:
+    return prepared_records(_path(config.annotations), report)
+
+
+def _tfrecord(config: SourceConfig, report: Report) -> Iterator[Record]:
+    return tfrecord_records(expanded(config.shards), report)
+
+
 READERS: dict[str, tuple[tuple[str, ...], Callable[..., Iterator[Record]]]] = {
     "coco": (("annotations", "images"), _coco),
     "shards": (("shards",), _shards),
     "yolo": (("annotations", "images"), _yolo),
     "photos": (("images",), _photos),
+    "lmdb": (("annotations",), _prepared),
+    "hdf5": (("annotations",), _prepared),
+    "tfrecord": (("shards",), _tfrecord),
 }
 """Types of sources, the settings each needs, and what reads them."""
 
