@@ -112,12 +112,14 @@ def camera_status(name: str, stream: Stream, limits: HealthOptions, enabled: boo
     lately = {key: getattr(tally, key) - getattr(before, key) for key in COUNTS}
     span = max(passed, 1e-9)
     rate_in, rate_out = lately["received"] / span, lately["processed"] / span
+    work = (tally.seconds - before.seconds) / lately["processed"] if lately["processed"] else "none"
     values: dict[str, object] = {
         "topic": stream.camera.topic,
         "images in (1/s)": rate_in,
         "images processed (1/s)": rate_out,
         "latency, median (s)": latencies[0] if latencies else "none",
         "latency, 95th percentile (s)": latencies[1] if latencies else "none",
+        "work on an image, mean (s)": work,
         "people in the last image": stream.people,
         **{key: getattr(tally, key) for key in COUNTS},
         "last trouble": stream.trouble or "none",

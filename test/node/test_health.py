@@ -83,6 +83,7 @@ def test_rates_latency_and_people_are_told(graph: Any, loader: Any, picture: Any
         "10", "0", "1",
     )  # fmt: skip
     assert 0.0 < float(heard.value("latency, median (s)")) <= float(heard.value("latency, 95th percentile (s)")) < 10.0
+    assert 0.0 <= float(heard.value("work on an image, mean (s)")) < 10.0
     assert float(heard.value("images processed (1/s)")) > 0.0
 
 
