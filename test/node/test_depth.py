@@ -11,8 +11,11 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from openpose_msgs.msg import People
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import SetBool
 from visualization_msgs.msg import Marker, MarkerArray
 
 from openpose_ros.ros.messages import people_from
@@ -180,3 +183,33 @@ def test_calibration_is_heard_only_where_somebody_wants_to_see_people_in_space(g
     assert not graph.node.count_subscribers("/camera/camera_info")
     graph.listen(MarkerArray, "poses/markers")
     graph.until(lambda: graph.node.count_subscribers("/camera/camera_info"))
+
+
+@pytest.mark.parametrize("way", ["deactivated", "switched off", "ended"])
+def test_markers_go_when_no_more_images_come(graph: Any, loader: Any, way: str) -> None:
+    loader.whole = True
+    node = graph.run(PoseNode, load=loader)
+    markers, camera = graph.listen(MarkerArray, "poses/markers"), graph.camera()
+    infos = graph.camera("camera_info", CameraInfo)
+    graph.until(lambda: camera.get_subscription_count() and infos.get_subscription_count())
+    graph.until(lambda: all(s.get_publisher_count() for s in graph.node.subscriptions))
+    graph.spin(0.3)
+    infos.publish(info())
+    graph.until(lambda: node._streams[0].camera.model)
+    (estimator,) = loader.estimators
+    estimator.gate.clear()
+    camera.publish(colour(1))
+    graph.until(lambda: estimator.seen)
+    if way == "switched off":  # what is on its way is shown, and taken away
+        assert graph.call(SetBool, "/pose_node/set_enabled", SetBool.Request(data=False)).success
+        estimator.gate.set()
+    else:
+        estimator.gate.set()
+        graph.until(lambda: markers)
+        transition = {"deactivated": Transition.TRANSITION_DEACTIVATE, "ended": Transition.TRANSITION_ACTIVE_SHUTDOWN}
+        request = ChangeState.Request(transition=Transition(id=transition[way]))
+        assert graph.call(ChangeState, "/pose_node/change_state", request).success
+    graph.until(lambda: len(markers) == 2)
+    assert markers[0].markers[-1].action == Marker.ADD
+    assert [marker.action for marker in markers[1].markers] == [Marker.DELETEALL]
+    assert markers[1].markers[0].header == markers[0].markers[-1].header
