@@ -236,7 +236,7 @@ class Outputs:
                 except Exception as error:
                     raised = error
             if self._resting:
-                self._farewell()
+                self._say_farewell()
         if raised is not None:
             raise raised
 
@@ -248,14 +248,20 @@ class Outputs:
         with self._publishing:
             self._resting = resting
             if resting:
-                self._farewell()
+                self._say_farewell()
+
+    def farewell(self) -> None:
+        """Tell displays that there is nobody, because no image has come for long; once, until one comes. From any
+        thread."""
+        with self._publishing:
+            self._say_farewell()
 
     def close(self) -> None:
         """Take all publishers away."""
         for output in self._outputs:
             output.close()
 
-    def _farewell(self) -> None:
+    def _say_farewell(self) -> None:
         for output in self._outputs:
             if isinstance(output, Lasting):
                 output.farewell()

@@ -235,6 +235,8 @@ class PoseNode(LifecycleNode):
             stream.camera.need(images=wanted, calibration=stream.outputs.needs_calibration)
             stream.camera.remind()
             stream.outputs.rest(not self._enabled)
+            if stream.camera.listening and stream.camera.silence > self._settings.health.stale_after:
+                stream.outputs.farewell()
         self._report()
 
     def _report(self) -> None:

@@ -185,10 +185,10 @@ def test_calibration_is_heard_only_where_somebody_wants_to_see_people_in_space(g
     graph.until(lambda: graph.node.count_subscribers("/camera/camera_info"))
 
 
-@pytest.mark.parametrize("way", ["deactivated", "switched off", "ended"])
+@pytest.mark.parametrize("way", ["deactivated", "switched off", "ended", "silent"])
 def test_markers_go_when_no_more_images_come(graph: Any, loader: Any, way: str) -> None:
     loader.whole = True
-    node = graph.run(PoseNode, load=loader)
+    node = graph.run(PoseNode, ["-p", "stale_after:=1.0"], load=loader)
     markers, camera = graph.listen(MarkerArray, "poses/markers"), graph.camera()
     infos = graph.camera("camera_info", CameraInfo)
     graph.until(lambda: camera.get_subscription_count() and infos.get_subscription_count())
@@ -203,6 +203,8 @@ def test_markers_go_when_no_more_images_come(graph: Any, loader: Any, way: str) 
     if way == "switched off":  # what is on its way is shown, and taken away
         assert graph.call(SetBool, "/pose_node/set_enabled", SetBool.Request(data=False)).success
         estimator.gate.set()
+    elif way == "silent":
+        estimator.gate.set()
     else:
         estimator.gate.set()
         graph.until(lambda: markers)
@@ -213,3 +215,9 @@ def test_markers_go_when_no_more_images_come(graph: Any, loader: Any, way: str) 
     assert markers[0].markers[-1].action == Marker.ADD
     assert [marker.action for marker in markers[1].markers] == [Marker.DELETEALL]
     assert markers[1].markers[0].header == markers[0].markers[-1].header
+    if way == "silent":  # that is said once, and an image that comes after all is shown
+        graph.spin(1.2)
+        assert len(markers) == 2
+        camera.publish(colour(2))
+        graph.until(lambda: len(markers) == 3)
+        assert markers[2].markers[-1].action == Marker.ADD
