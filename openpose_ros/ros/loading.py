@@ -1,4 +1,4 @@
-"""What takes long is done in a thread of its own, so that whoever waits for it can be asked to stop.
+"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop.
 
 A signal that raises an exception wherever the program happens to be does not do: in the middle of a compiler, or of a
 library that loads weights, it leaves locks behind that nobody will open any more, and the process never ends.
@@ -12,11 +12,18 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import rclpy
 
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
+
+if TYPE_CHECKING:
+    from openpose_ros.estimator import Estimator
+
 Answer = TypeVar("Answer")
+
+Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 
 LOOK = 0.05
 """Seconds between two looks at whether somebody asked to stop."""
@@ -26,6 +33,21 @@ NAME = "openpose_ros loading"
 
 class StoppedError(RuntimeError):
     """Somebody asked to stop before the work was done."""
+
+
+def network(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
+    """The estimator that the parameters ask for."""
+    from openpose_ros.estimator import Estimator  # the network's libraries are loaded here, not for --help
+
+    return Estimator.load(
+        model,
+        backend.backend,
+        backend.device,
+        precision=backend.precision,
+        threads=backend.threads,
+        inputs=inputs,
+        decode=decode,
+    )
 
 
 def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:

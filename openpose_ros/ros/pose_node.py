@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,7 +24,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.timer import Timer
 from std_srvs.srv import SetBool, Trigger
 
-from openpose_ros.options import BackendOptions, BridgeOptions, DecodeOptions, InputOptions
+from openpose_ros.options import BackendOptions, BridgeOptions
 from openpose_ros.ros import bridges, diagnostics, loading, program
 from openpose_ros.ros.camera import Camera, Message
 from openpose_ros.ros.interface import FROM_CARD, POSE_NODE
@@ -40,8 +39,6 @@ from openpose_ros.tracking import Tracker
 
 if TYPE_CHECKING:
     from openpose_ros.estimator import Estimator
-
-Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 
 LOOK_AROUND = 0.5
 """Seconds between two looks at listeners and publishers; events tell sooner, where there are any."""
@@ -62,10 +59,10 @@ class PoseNode(LifecycleNode):
 
     finished = False
 
-    def __init__(self, load: Load | None = None, **arguments: Any) -> None:
+    def __init__(self, load: loading.Load | None = None, **arguments: Any) -> None:
         super().__init__(POSE_NODE.name, **arguments)
         self.asked = threading.Event()
-        self._load = load or load_estimator
+        self._load = load or loading.network
         self._estimator: Estimator | None = None
         self._poses: list[Poses] = []
         self._outputs: list[Outputs] = []
@@ -289,21 +286,6 @@ class PoseNode(LifecycleNode):
             label = f"{name}: {stream.camera.topic}"
             found.append(diagnostics.camera_status(label, stream, self._settings.health, self._enabled))
         return found
-
-
-def load_estimator(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
-    """The estimator that the parameters ask for."""
-    from openpose_ros.estimator import Estimator  # the network's libraries are loaded here, not for --help
-
-    return Estimator.load(
-        model,
-        backend.backend,
-        backend.device,
-        precision=backend.precision,
-        threads=backend.threads,
-        inputs=inputs,
-        decode=decode,
-    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -147,6 +147,12 @@ class Stream:
         self.outputs.publish(Result(header, image, people, self.camera.model), settings)
         if (age := self._age(header)) is not None:
             self.window.latency(age)
+        if not self._tally.processed:
+            height, width = people.image_size
+            self._log.info(
+                f"first result from {self.camera.topic}: {width}x{height} pixels, people found: {len(people)}, "
+                f"{1e3 * (time.perf_counter() - began):.0f} ms"
+            )
         self.people = len(people)
         self._tally.people += len(people)
         self._tally.seconds += time.perf_counter() - began

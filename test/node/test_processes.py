@@ -125,13 +125,13 @@ def test_signal_during_the_start_ends_it(start: Start) -> None:
 
 SLOW = """
 import sys, threading, time
-from openpose_ros.ros import pose_node, program
+from openpose_ros.ros import loading, pose_node, program
 from openpose_ros.ros.interface import POSE_NODE
 
 def load(*options):
     print("loading", file=sys.stderr, flush=True)
     {loading}
-    estimator = pose_node.load_estimator(*options)
+    estimator = loading.network(*options)
     submit = estimator._answer
     def answer(*arguments):
         print("looking", file=sys.stderr, flush=True)
