@@ -147,16 +147,16 @@ class Stream:
         self.outputs.publish(Result(header, image, people, self.camera.model), settings)
         if (age := self._age(header)) is not None:
             self.window.latency(age)
-        if not self._tally.processed:
+        self.people = len(people)
+        self._tally.people += len(people)
+        self._tally.seconds += time.perf_counter() - began
+        self._tally.processed += 1
+        if self._tally.processed == 1:
             height, width = people.image_size
             self._log.info(
                 f"first result from {self.camera.topic}: {width}x{height} pixels, people found: {len(people)}, "
                 f"{1e3 * (time.perf_counter() - began):.0f} ms"
             )
-        self.people = len(people)
-        self._tally.people += len(people)
-        self._tally.seconds += time.perf_counter() - began
-        self._tally.processed += 1
 
     def _tracked(self, people: People, stamp: float) -> People:
         """With ids. What an exception leaves of the tracks is not to spoil the images that follow."""
