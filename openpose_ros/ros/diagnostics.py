@@ -69,7 +69,13 @@ def status(name: str, level: bytes, message: str, values: Mapping[str, object], 
 
 
 def node_status(
-    name: str, state: str, estimator: Estimator | None, input_size: str, sizing: AdaptiveSize | None = None
+    name: str,
+    state: str,
+    estimator: Estimator | None,
+    input_size: str,
+    limits: HealthOptions,
+    sizing: AdaptiveSize | None = None,
+    at_work: float = 0.0,
 ) -> DiagnosticStatus:
     """What runs, and in which state of its life the node is.
 
@@ -77,6 +83,7 @@ def node_status(
         estimator: None while the node is not configured.
         input_size: that of the parameter.
         sizing: what chooses another one; None while nobody asks for that.
+        at_work: seconds since the images were taken that it works on.
     """
     values: dict[str, object] = {"lifecycle state": state, "resident memory (MiB)": resident_mib()}
     if estimator is None:
@@ -101,6 +108,8 @@ def node_status(
         values["target_rate allows (s)"] = sizing.allowed
         if sizing.too_slow:
             level, message = WARN, f"target_rate is not kept: too much even for {sizing.size}, the smallest input size"
+    if at_work > limits.stale_after:
+        level, message = ERROR, f"at work on one image for {at_work:.1f} s: {backend.name} on {backend.device} hangs?"
     return status(name, level, message, values, backend.device)
 
 

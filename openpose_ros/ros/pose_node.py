@@ -157,8 +157,8 @@ class PoseNode(LifecycleNode):
     # What there is while configured.
 
     def _load_network(self) -> None:
-        settings, load = self._settings, self._load
-        backend, wished = self._options.read(BackendOptions), self._options.read(BridgeOptions)
+        settings, load, read = self._settings, self._load, self._options.read
+        backend, wished = read(BackendOptions), read(BridgeOptions)
         bridges.check(wished, settings)
         # The thread that loads may outlive this node, and so must not hold on to it.
         estimator = loading.unless_asked(
@@ -234,6 +234,8 @@ class PoseNode(LifecycleNode):
             stream.outputs.rest(not self._enabled)
             if stream.camera.listening and stream.camera.silence > self._settings.health.stale_after:
                 stream.outputs.farewell()
+        if self._pipeline is not None:
+            self._pipeline.remind(self._settings.health.stale_after)
         self._report()
 
     def _report(self) -> None:
@@ -280,11 +282,12 @@ class PoseNode(LifecycleNode):
         """How the node and its cameras are."""
         name = self.get_fully_qualified_name().strip("/")
         state = self._state_machine.current_state[1]
-        sizing = None if self._pipeline is None else self._pipeline.sizing
-        found = [diagnostics.node_status(name, state, self._estimator, self._settings.inputs.input_size, sizing)]
+        sizing, at_work = (None, 0.0) if self._pipeline is None else (self._pipeline.sizing, self._pipeline.at_work)
+        size, limits = self._settings.inputs.input_size, self._settings.health
+        found = [diagnostics.node_status(name, state, self._estimator, size, limits, sizing, at_work)]
         for stream in self._streams:
             label = f"{name}: {stream.camera.topic}"
-            found.append(diagnostics.camera_status(label, stream, self._settings.health, self._enabled))
+            found.append(diagnostics.camera_status(label, stream, limits, self._enabled))
         return found
 
 
