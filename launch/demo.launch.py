@@ -18,14 +18,14 @@ from openpose_ros.ros.interface import SOURCE_NODE
 SOURCE = ("source", "topic", "rate", "loop")
 """Parameters of source_node that are arguments."""
 
-OF_CAMERAS = ("image_transport", "use_sim_time")
-"""Arguments of the other launch files that the source has no use for."""
+WITHOUT = ("image_transport", "use_sim_time", "respawn")
+"""Arguments of the other launch files that make no sense beside the source."""
 
 
 def generate_launch_description() -> LaunchDescription:
     """The source, the pose node and RViz."""
     own = launching.abouts(SOURCE_NODE, SOURCE)
-    return launching.describe(start, own, {"source": None, "rviz": "true"}, without=OF_CAMERAS)
+    return launching.describe(start, own, {"source": None, "rviz": "true"}, without=WITHOUT)
 
 
 def start(given: launching.Given) -> list[Any]:

@@ -153,21 +153,33 @@ def decompress(message: CompressedMessage) -> Image:
     about = f"a compressed image of format {named(message.format)} and {len(data)} bytes"
     if "compressedDepth" in message.format:
         raise ImageError(f"{about} holds depth; expected a picture such as jpeg or png")
+    picture = decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION, about)
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{about} holds {picture.dtype} values; expected 8 or 16 bits")
+    return _eight_bits(picture)
+
+
+def decoded(data: bytes, flags: int, about: str) -> Pixels:
+    """The values of a JPEG, PNG, WebP, BMP or TIFF, as OpenCV reads it with these flags.
+
+    Args:
+        about: what it is, for errors.
+
+    Raises:
+        ImageError: a truncated or broken picture, or one of more than MOST_PIXELS.
+    """
     if not _complete(data):
         raise ImageError(f"{about} is truncated: its end marker is missing")
     size = stated_size(data)
     if size is not None and size[0] * size[1] > MOST_PIXELS:
         raise ImageError(f"{about} claims {size[1]}x{size[0]} pixels; expected at most {MOST_PIXELS}")
     try:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if size is not None else None
     except cv2.error as error:
         raise ImageError(f"{about} cannot be decoded: {error.err or error}") from None
     if picture is None:
         raise ImageError(f"{about} cannot be decoded; expected a whole jpeg, png, webp, bmp or tiff")
-    if picture.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{about} holds {picture.dtype} values; expected 8 or 16 bits")
-    return _eight_bits(picture)
+    return picture
 
 
 def raw_values(message: ImageMessage) -> Pixels:

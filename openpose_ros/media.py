@@ -141,6 +141,26 @@ def frames(source: str | Path | Sequence[str | Path], limit: int = 0, topic: str
     return _video(path, limit)
 
 
+def listed(text: str) -> list[str]:
+    """The sources that a text names, with commas between them.
+
+    A comma may as well be part of a name: the longest names that exist are taken, and all of the text where nothing in
+    it exists.
+    """
+    parts, found, missing = text.split(","), [], 0
+    while parts:
+        for count in range(len(parts), 0, -1):
+            name = ",".join(parts[:count]).strip()
+            if name and Path(name).expanduser().exists():
+                break
+        else:
+            count, name = 1, parts[0].strip()
+            missing += bool(name)
+        found += [name] if name else []
+        del parts[:count]
+    return found if missing < len(found) else [text]
+
+
 def read_photo(path: Path) -> Image | None:
     """(H, W, 3) uint8 BGR of an image file, upright; None where OpenCV cannot read it."""
     try:

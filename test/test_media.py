@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from openpose_ros.media import MediaError, frames
+from openpose_ros.media import MediaError, frames, listed
 
 
 def photo(path: Path, colour: tuple[int, int, int] = (10, 20, 200), size: tuple[int, int] = (24, 32)) -> Path:
@@ -97,6 +97,20 @@ def test_several_photos_come_in_the_order_given(tmp_path: Path) -> None:
     source = frames(paths)
     assert source.total == 2
     assert [frame.name for frame in source] == ["z.png", "a.png"]
+
+
+def test_a_comma_stands_between_sources_or_in_the_name_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b, c.png", "b", "d,e/f.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        photo(tmp_path / name) if name.endswith(".png") else (tmp_path / name).mkdir()
+    assert listed("a.png") == ["a.png"]
+    assert listed("b, c.png") == ["b, c.png"]
+    assert listed(f"a.png, b, c.png,{tmp_path}/d,e/f.png,b,") == ["a.png", "b, c.png", f"{tmp_path}/d,e/f.png", "b"]
+    assert listed("a.png,nothing.png") == ["a.png", "nothing.png"]
+    assert listed("no,where.png") == ["no,where.png"]
+    assert listed("0") == ["0"]
+    assert [frame.name for frame in frames(listed("b, c.png,a.png"))] == ["b, c.png", "a.png"]
 
 
 def test_a_limit_ends_a_folder_and_a_video(tmp_path: Path) -> None:

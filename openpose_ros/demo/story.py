@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,10 +84,16 @@ def show(source_name: str, output: Path, model: str = "", timeout: float = 60.0)
 
     _print_table(seen)
     output.mkdir(parents=True, exist_ok=True)
-    for name, sighting in seen.items():
-        if sighting.picture is not None:
-            cv2.imwrite(str(output / f"{Path(name).stem}.png"), sighting.picture)
+    for name, file in picture_files(list(seen)).items():
+        if (picture := seen[name].picture) is not None:
+            cv2.imwrite(str(output / file), picture)
     _say(f"Annotated pictures: {len(seen)} in {output}{os.sep}")
+
+
+def picture_files(names: Sequence[str]) -> dict[str, str]:
+    """The files of annotated pictures by the names of their photos: whole ones where two differ in the suffix alone."""
+    stems = [Path(name).stem for name in names]
+    return {name: f"{name if stems.count(stem) > 1 else stem}.png" for name, stem in zip(names, stems, strict=True)}
 
 
 def _network(model: str) -> Path:

@@ -118,8 +118,8 @@ class HealthOptions(OptionSet):
         0.0, "processed images a second below which it warns; 0 is never", minimum=0.0, maximum=1000.0, live=True
     )
     stale_after: float = option(
-        3.0, "seconds without an image, while somebody listens, after which a camera is stale",
-        minimum=0.1, maximum=86400.0, live=True,
+        3.0, "seconds without an image, while somebody listens, after which a camera is stale and markers vanish; also "
+        "those on one image after which the network is said to hang", minimum=0.1, maximum=86400.0, live=True,
     )  # fmt: skip
 
 

@@ -26,6 +26,12 @@ class DepthOptions(OptionSet):
         False,
         "tell where joints are in space: read depth, registered to the image, and camera_info beside every image",
     )
+    depth_transport: str = option(
+        "raw",
+        "how the depth images come: raw is sensor_msgs/Image on the topic depth, compressedDepth is "
+        "sensor_msgs/CompressedImage on depth/compressedDepth, as PNG",
+        choices=("raw", "compressedDepth"),
+    )
     rectified: bool = option(
         False,
         "the images are rectified (image_rect): directions come from P of camera_info instead of K and D",

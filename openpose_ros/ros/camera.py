@@ -60,10 +60,17 @@ class Camera:
         self._depth: AdaptiveSubscription | None = None
         if self.depths is not None:
             topic = node.resolve_topic_name(f"{prefix}depth")
+            whole = settings.depth.depth_transport == "raw"
             self._depth = AdaptiveSubscription(
-                node, ImageMessage, topic, "depth images", reliability, self.depths.put,
-                hint=" (the depth image registered to the colour image, uncompressed)", queue=DEPTHS,
-            )  # fmt: skip
+                node,
+                ImageMessage if whole else CompressedImage,
+                topic if whole else f"{topic}/compressedDepth",
+                "depth images",
+                reliability,
+                self.depths.put,
+                hint=" (the depth image registered to the colour image; parameter depth_transport)",
+                queue=DEPTHS,
+            )
 
     @property
     def listening(self) -> bool:

@@ -10,28 +10,29 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo
-from sensor_msgs.msg import Image as ImageMessage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from openpose_ros.camera_model import CameraModel
 from openpose_ros.encodings import ImageError, named, raw_values
+from openpose_ros.ros.compressed_depth import METRES, MILLIMETRES, decompress_depth
 
 Floats = npt.NDArray[np.float32]
+Message = Any
+"""sensor_msgs/Image or sensor_msgs/CompressedImage."""
 
-MILLIMETRES = ("16UC1", "mono16")
-METRES = "32FC1"
 
 RING = 30
 """Depth messages kept: a second of an ordinary camera, longer than any network takes. Of 640x480 in 16 bits they are
 18 MB; they are the messages themselves, not copies."""
 
 
-def to_metres(message: ImageMessage) -> Floats:
-    """The depths of a sensor_msgs/Image (REP 118).
+def to_metres(message: Message) -> Floats:
+    """The depths of a sensor_msgs/Image (REP 118), or of a CompressedImage of the transport compressedDepth.
 
     Args:
         message: 16UC1 (or mono16) in millimetres with 0 for unknown, or 32FC1 in metres with NaN for unknown. ``step``
@@ -43,6 +44,8 @@ def to_metres(message: ImageMessage) -> Floats:
     Raises:
         ImageError: another encoding, no pixels, a wrong step or wrong length of the data.
     """
+    if isinstance(message, CompressedImage):
+        return decompress_depth(message)
     if message.encoding not in (*MILLIMETRES, METRES):
         raise ImageError(
             f"the depth image's encoding is {named(message.encoding)}; expected 16UC1 (millimetres) or 32FC1 (metres)"
@@ -99,10 +102,10 @@ class DepthRing:
     """
 
     def __init__(self, length: int = RING) -> None:
-        self._messages: deque[tuple[int, ImageMessage]] = deque(maxlen=length)
+        self._messages: deque[tuple[int, Message]] = deque(maxlen=length)
         self._changed = threading.Condition()
 
-    def put(self, message: ImageMessage) -> None:
+    def put(self, message: Message) -> None:
         """Keep a message. One that is older than all that are kept means that time has begun anew, as in a bag played
         once more: they are dropped. Out of order by less, it takes its place among them."""
         stamp = _nanoseconds(message.header.stamp)
@@ -112,7 +115,7 @@ class DepthRing:
             self._messages.append((stamp, message))
             self._changed.notify_all()
 
-    def nearest(self, stamp: Time, slop: float, wait: float = 0.0) -> ImageMessage | None:
+    def nearest(self, stamp: Time, slop: float, wait: float = 0.0) -> Message | None:
         """The message whose stamp is nearest to this one, the later put of two equals; None if none is within
         ``slop`` seconds. While only earlier ones are there, it may still come: for ``wait`` seconds at most."""
         wanted = _nanoseconds(stamp)

@@ -69,7 +69,13 @@ def status(name: str, level: bytes, message: str, values: Mapping[str, object], 
 
 
 def node_status(
-    name: str, state: str, estimator: Estimator | None, input_size: str, sizing: AdaptiveSize | None = None
+    name: str,
+    state: str,
+    estimator: Estimator | None,
+    input_size: str,
+    limits: HealthOptions,
+    sizing: AdaptiveSize | None = None,
+    at_work: float = 0.0,
 ) -> DiagnosticStatus:
     """What runs, and in which state of its life the node is.
 
@@ -77,6 +83,7 @@ def node_status(
         estimator: None while the node is not configured.
         input_size: that of the parameter.
         sizing: what chooses another one; None while nobody asks for that.
+        at_work: seconds since the images were taken that it works on.
     """
     values: dict[str, object] = {"lifecycle state": state, "resident memory (MiB)": resident_mib()}
     if estimator is None:
@@ -101,6 +108,8 @@ def node_status(
         values["target_rate allows (s)"] = sizing.allowed
         if sizing.too_slow:
             level, message = WARN, f"target_rate is not kept: too much even for {sizing.size}, the smallest input size"
+    if at_work > limits.stale_after:
+        level, message = ERROR, f"at work on one image for {at_work:.1f} s: {backend.name} on {backend.device} hangs?"
     return status(name, level, message, values, backend.device)
 
 
@@ -112,12 +121,14 @@ def camera_status(name: str, stream: Stream, limits: HealthOptions, enabled: boo
     lately = {key: getattr(tally, key) - getattr(before, key) for key in COUNTS}
     span = max(passed, 1e-9)
     rate_in, rate_out = lately["received"] / span, lately["processed"] / span
+    work = (tally.seconds - before.seconds) / lately["processed"] if lately["processed"] else "none"
     values: dict[str, object] = {
         "topic": stream.camera.topic,
         "images in (1/s)": rate_in,
         "images processed (1/s)": rate_out,
         "latency, median (s)": latencies[0] if latencies else "none",
         "latency, 95th percentile (s)": latencies[1] if latencies else "none",
+        "work on an image, mean (s)": work,
         "people in the last image": stream.people,
         **{key: getattr(tally, key) for key in COUNTS},
         "last trouble": stream.trouble or "none",

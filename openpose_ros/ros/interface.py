@@ -53,6 +53,10 @@ POSE_NODE = Interface(
             "the calibration, unless remapped beside the images; only with depth or while somebody looks at markers",
         ),
         "depth": ("sensor_msgs/Image", "16UC1 mm or 32FC1 m, registered to the image; only with the parameter depth"),
+        "depth/compressedDepth": (
+            "sensor_msgs/CompressedImage",
+            "instead of depth, with depth_transport compressedDepth",
+        ),
     },
     publishes={
         "poses": ("openpose_msgs/People", "one for every image processed, with the header of the image"),

@@ -36,7 +36,11 @@ COMMON = {
     "fixed_frame": "frame in which RViz shows people in space, such as camera_color_optical_frame; empty takes the "
     "one in config/pose.rviz",
     "log_level": "debug, info, warn, error or fatal; empty is info",
+    "respawn": "true starts the node anew when its process has died or could not start, after 2 s",
 }
+
+RESPAWN_DELAY = 2.0
+"""Seconds between the end of a process and the next one: long enough to read why."""
 
 
 def describe(
@@ -81,7 +85,8 @@ def pose_node(given: Given, remaps: Mapping[str, str] | None = None, **overrides
     if given.get("use_sim_time"):
         overrides["use_sim_time"] = flag(given, "use_sim_time")
     file = given["params_file"] or str(_config() / "pose.yaml")
-    return node(POSE_NODE, given, PARAMETERS, overrides, [file], remaps)
+    again = bool(given.get("respawn")) and flag(given, "respawn")
+    return node(POSE_NODE, given, PARAMETERS, overrides, [file], remaps, respawn=again)
 
 
 def node(
@@ -92,6 +97,7 @@ def node(
     files: Sequence[str] = (),
     remaps: Mapping[str, str] | None = None,
     on_exit: Sequence[Any] = (),
+    respawn: bool = False,
 ) -> Node:
     """A node of this package.
 
@@ -103,6 +109,7 @@ def node(
         files: of parameters; the others have the last word.
         remaps: topics by their names in the node; an empty one stays where it is.
         on_exit: actions for when it has ended.
+        respawn: whether it is started anew whenever it has ended by itself.
 
     Raises:
         ValueError: an argument has a value that the parameter must not have.
@@ -121,6 +128,8 @@ def node(
         output="screen",
         emulate_tty=True,
         on_exit=list(on_exit) or None,
+        respawn=respawn,
+        respawn_delay=RESPAWN_DELAY,
     )
 
 

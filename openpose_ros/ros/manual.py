@@ -62,7 +62,10 @@ def page() -> str:
         "",
         "Topic names are relative: a namespace and remaps move them. Several cameras have theirs below the name of "
         "each. A *live* parameter may be set while the node runs and counts from the next image; the others are "
-        "read-only and are given at the start.",
+        "read-only and are given at the start. `ros2 param dump /pose_node > mine.yaml` keeps all of them: "
+        "`--ros-args --params-file mine.yaml` starts a node with them, and `ros2 param load /pose_node mine.yaml` sets "
+        "the live ones of a node that runs, and says of each other that it is read-only. What the nodes do with all "
+        "that: [running.md](running.md).",
     ]
     for interface in INTERFACES:
         lines += ["", f"## {interface.name}", "", interface.summary]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from openpose_msgs import msg
 from rclpy.lifecycle import LifecycleNode
@@ -60,6 +61,14 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Take the publishers away."""
+
+
+@runtime_checkable
+class Lasting(Protocol):
+    """An output whose last message stays in sight until another one comes."""
+
+    def farewell(self) -> None:
+        """Publish that there is nobody, because no more images come."""
 
 
 class Publishers:
@@ -134,6 +143,7 @@ class MarkersInSpace:
         self._markers = Markers(skeleton)
         self._publisher = publishers(MarkerArray, "poses/markers", qos.results())
         self._listeners = 0
+        self._header: Header | None = None
         self.topics: tuple[str, ...] = (self._publisher.topic_name,)
 
     @property
@@ -145,12 +155,17 @@ class MarkersInSpace:
         if listeners > self._listeners:
             # Whoever came may still show what was there before it went away, or before this node was started anew.
             self._markers = Markers(self._skeleton)
-        self._listeners = listeners
+        self._listeners, self._header = listeners, result.header
         self._publisher.publish(self._markers.fill(result.people, result.header, result.camera, settings.markers))
         if self._markers.unplaced and result.camera is None:
             self._publishers.node.get_logger().warning(
                 f"{self.topics[0]} shows nobody while there is neither depth nor camera_info", once=True
             )
+
+    def farewell(self) -> None:
+        if self._header is not None:
+            self._publisher.publish(self._markers.clear(self._header))
+            self._header = None
 
     def close(self) -> None:
         self._publishers.remove(self._publisher)
@@ -188,6 +203,8 @@ class Outputs:
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = outputs
+        self._resting = False
+        self._publishing = threading.Lock()
 
     @property
     def wanted(self) -> bool:
@@ -211,16 +228,40 @@ class Outputs:
             Exception: what one of the outputs raised; the others were published all the same.
         """
         raised: Exception | None = None
-        for output in self._outputs:
-            try:
-                if output.wanted:
-                    output.publish(result, settings)
-            except Exception as error:
-                raised = error
+        with self._publishing:
+            for output in self._outputs:
+                try:
+                    if output.wanted:
+                        output.publish(result, settings)
+                except Exception as error:
+                    raised = error
+            if self._resting:
+                self._say_farewell()
         if raised is not None:
             raise raised
+
+    def rest(self, resting: bool) -> None:
+        """Say whether no more images come; from one thread, which may be another one. Then displays are told that there
+        is nobody, at once and after a result that was on its way, instead of showing on those who were there last."""
+        if resting == self._resting:
+            return
+        with self._publishing:
+            self._resting = resting
+            if resting:
+                self._say_farewell()
+
+    def farewell(self) -> None:
+        """Tell displays that there is nobody, because no image has come for long; once, until one comes. From any
+        thread."""
+        with self._publishing:
+            self._say_farewell()
 
     def close(self) -> None:
         """Take all publishers away."""
         for output in self._outputs:
             output.close()
+
+    def _say_farewell(self) -> None:
+        for output in self._outputs:
+            if isinstance(output, Lasting):
+                output.farewell()

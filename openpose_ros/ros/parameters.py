@@ -47,7 +47,7 @@ class Parameters:
             node.add_pre_set_parameters_callback(self._as_meant)
         node.add_on_set_parameters_callback(self._check)
         if hasattr(node, "add_post_set_parameters_callback"):  # not in Humble, see _check
-            node.add_post_set_parameters_callback(lambda _: changed())
+            node.add_post_set_parameters_callback(self._take)
 
     def read(self, kind: type[Options]) -> Options:
         """The current values of one option class."""
@@ -90,12 +90,18 @@ class Parameters:
                 kind.from_mapping({**now, **{name: ours[name] for name in now if name in ours}})
         except ValueError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        self._chosen.update(ours)
         executor = self._node.executor
-        if ours and executor and not hasattr(self._node, "add_post_set_parameters_callback"):
-            # The values are stored when this returns; the executor comes to its tasks after that.
-            executor.create_task(self._changed)
+        if not hasattr(self._node, "add_post_set_parameters_callback"):
+            self._chosen.update(ours)
+            if ours and executor:
+                # The values are stored when this returns; the executor comes to its tasks after that.
+                executor.create_task(self._changed)
         return SetParametersResult(successful=True)
+
+    def _take(self, parameters: list[Parameter]) -> None:
+        """After they were stored: another callback may have refused them after our own."""
+        self._chosen.update(p.name for p in parameters if p.name in self._options)
+        self._changed()
 
 
 def _as_meant(value: Any, option: Option) -> Any:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from openpose_ros.estimator import Estimator, Job
 
 
+REMINDER = 10.0
+"""Seconds between two log lines about an image that takes too long."""
+
+
 class Whole(NamedTuple):
     """An image that could be read."""
 
@@ -59,12 +63,24 @@ class Pipeline:
         self.sizing: AdaptiveSize | None = None
         self._adaptive = AdaptiveOptions()
         self._busy = 0.0
+        self._turn: float | None = None
         self._node = node
         self._mailbox = mailbox
         self._estimator = estimator
         self._streams = streams
         self._thread = threading.Thread(target=self._work, name="pose_node worker")
         self._thread.start()
+
+    @property
+    def at_work(self) -> float:
+        """Seconds since it took the images that it works on; 0 while it waits for some. For any thread."""
+        turn = self._turn
+        return 0.0 if turn is None else time.monotonic() - turn
+
+    def remind(self, limit: float) -> None:
+        """Say in the log, every now and then, that it works on one image for more than so many seconds."""
+        if (at_work := self.at_work) > limit:
+            self._node.get_logger().warning(f"at work on one image for {at_work:.0f} s", throttle_duration_sec=REMINDER)
 
     def close(self) -> None:
         """End after the images in progress."""
@@ -74,14 +90,14 @@ class Pipeline:
     def _work(self) -> None:
         seen: Batch | None = None  # by the network; nobody has heard of it yet
         while (taken := self._mailbox.take(self._most(), wait=seen is None)) or seen:
-            began = time.perf_counter()
+            began, self._turn = time.perf_counter(), time.monotonic()
             begun = self._begin(taken, began) if taken else None
             if seen is not None:
                 self._finish(seen)
             if begun is not None:
                 begun.job.wait()
             self._adapt(begun, time.perf_counter() - began)
-            seen = begun
+            seen, self._turn = begun, None
 
     def _most(self) -> int:
         """Images that go through the network together."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -24,8 +24,8 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.timer import Timer
 from std_srvs.srv import SetBool, Trigger
 
-from openpose_ros.options import BackendOptions, BridgeOptions, DecodeOptions, InputOptions
-from openpose_ros.ros import bridges, diagnostics, program
+from openpose_ros.options import BackendOptions, BridgeOptions
+from openpose_ros.ros import bridges, diagnostics, loading, program
 from openpose_ros.ros.camera import Camera, Message
 from openpose_ros.ros.interface import FROM_CARD, POSE_NODE
 from openpose_ros.ros.mailbox import Mailbox
@@ -35,11 +35,10 @@ from openpose_ros.ros.pipeline import Pipeline
 from openpose_ros.ros.settings import Settings
 from openpose_ros.ros.stream import Stream
 from openpose_ros.ros.tally import Tally
+from openpose_ros.tracking import Tracker
 
 if TYPE_CHECKING:
     from openpose_ros.estimator import Estimator
-
-Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 
 LOOK_AROUND = 0.5
 """Seconds between two looks at listeners and publishers; events tell sooner, where there are any."""
@@ -60,9 +59,10 @@ class PoseNode(LifecycleNode):
 
     finished = False
 
-    def __init__(self, load: Load | None = None, **arguments: Any) -> None:
+    def __init__(self, load: loading.Load | None = None, **arguments: Any) -> None:
         super().__init__(POSE_NODE.name, **arguments)
-        self._load = load or load_estimator
+        self.asked = threading.Event()
+        self._load = load or loading.network
         self._estimator: Estimator | None = None
         self._poses: list[Poses] = []
         self._outputs: list[Outputs] = []
@@ -77,6 +77,8 @@ class PoseNode(LifecycleNode):
             self.destroy_node()
             raise program.StartError(str(error)) from None
         self._settings = Settings.read(self._options.read)
+        # As old as the node: an id that was given is not given to anybody else, whatever becomes of the network.
+        self._trackers = [Tracker() for _ in self._settings.node.camera_names()]
         self.create_service(Trigger, "~/reset_ids", self._reset_ids)
         self.create_service(SetBool, "~/set_enabled", self._set_enabled)
         self._jump_handle = self.get_clock().create_jump_callback(
@@ -95,7 +97,7 @@ class PoseNode(LifecycleNode):
             self.get_logger().info("unconfigured (autostart is false): waiting for a lifecycle manager")
             return
         for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() != SUCCESS:
+            if self.asked.is_set() or transition() != SUCCESS:
                 raise program.StartError
 
     def stop(self) -> None:
@@ -109,6 +111,8 @@ class PoseNode(LifecycleNode):
         """Load the network; on failure nothing of it is left."""
         try:
             self._load_network()
+        except loading.StoppedError:
+            return TransitionCallbackReturn.FAILURE
         except Exception as error:
             self._unload()
             return self._fail("configured", error)
@@ -153,13 +157,13 @@ class PoseNode(LifecycleNode):
     # What there is while configured.
 
     def _load_network(self) -> None:
-        settings, backend, wished = (
-            self._settings,
-            self._options.read(BackendOptions),
-            self._options.read(BridgeOptions),
-        )
+        settings, load, read = self._settings, self._load, self._options.read
+        backend, wished = read(BackendOptions), read(BridgeOptions)
         bridges.check(wished, settings)
-        estimator = self._load(settings.node.model, backend, settings.inputs, settings.decode)
+        # The thread that loads may outlive this node, and so must not hold on to it.
+        estimator = loading.unless_asked(
+            self.asked, lambda: load(settings.node.model, backend, settings.inputs, settings.decode)
+        )
         self._estimator = estimator
         for name in FROM_CARD:
             self._options.set_default(name, getattr(estimator.card, name))
@@ -186,10 +190,11 @@ class PoseNode(LifecycleNode):
         settings = self._settings
         mailbox: Mailbox[Message] = Mailbox()
         streams = []
-        for name, outputs in zip(settings.node.camera_names(), self._outputs, strict=True):
+        names = settings.node.camera_names()
+        for name, outputs, tracker in zip(names, self._outputs, self._trackers, strict=True):
             slot = mailbox.slot()
             camera = Camera(self, f"{name}/" if name else "", settings, slot)
-            streams.append(Stream(self, camera, slot, outputs, settings))
+            streams.append(Stream(self, camera, slot, outputs, tracker, settings))
         self._pipeline = Pipeline(self, mailbox, self._estimator, streams)
         self._streams = streams
         self._reported = (time.monotonic(), [stream.tally for stream in streams])
@@ -216,6 +221,8 @@ class PoseNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
+        for stream in self._streams:
+            stream.outputs.rest(True)
         self._streams = []
 
     def _look_around(self) -> None:
@@ -224,6 +231,11 @@ class PoseNode(LifecycleNode):
             wanted = self._enabled and stream.outputs.wanted
             stream.camera.need(images=wanted, calibration=stream.outputs.needs_calibration)
             stream.camera.remind()
+            stream.outputs.rest(not self._enabled)
+            if stream.camera.listening and stream.camera.silence > self._settings.health.stale_after:
+                stream.outputs.farewell()
+        if self._pipeline is not None:
+            self._pipeline.remind(self._settings.health.stale_after)
         self._report()
 
     def _report(self) -> None:
@@ -270,27 +282,13 @@ class PoseNode(LifecycleNode):
         """How the node and its cameras are."""
         name = self.get_fully_qualified_name().strip("/")
         state = self._state_machine.current_state[1]
-        sizing = None if self._pipeline is None else self._pipeline.sizing
-        found = [diagnostics.node_status(name, state, self._estimator, self._settings.inputs.input_size, sizing)]
+        sizing, at_work = (None, 0.0) if self._pipeline is None else (self._pipeline.sizing, self._pipeline.at_work)
+        size, limits = self._settings.inputs.input_size, self._settings.health
+        found = [diagnostics.node_status(name, state, self._estimator, size, limits, sizing, at_work)]
         for stream in self._streams:
             label = f"{name}: {stream.camera.topic}"
-            found.append(diagnostics.camera_status(label, stream, self._settings.health, self._enabled))
+            found.append(diagnostics.camera_status(label, stream, limits, self._enabled))
         return found
-
-
-def load_estimator(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
-    """The estimator that the parameters ask for."""
-    from openpose_ros.estimator import Estimator  # the network's libraries are loaded here, not for --help
-
-    return Estimator.load(
-        model,
-        backend.backend,
-        backend.device,
-        precision=backend.precision,
-        threads=backend.threads,
-        inputs=inputs,
-        decode=decode,
-    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
+from openpose_ros.ros import loading
 from openpose_ros.ros.interface import Interface
 from openpose_ros.ros.manual import usage
 
@@ -27,12 +28,18 @@ class StartError(RuntimeError):
 
 
 class Program(Protocol):
-    """A node that :func:`run` can run."""
+    """A node that :func:`run` can run.
+
+    Attributes:
+        finished: whether it has nothing more to do.
+        asked: set when the program is to end; nothing that takes long may outlast that.
+    """
 
     finished: bool
+    asked: threading.Event
 
     def start(self) -> None:
-        """Begin; a StartError ends the program with exit status 1."""
+        """Begin; a StartError ends the program with exit status 1, unless it was asked to end."""
 
     def stop(self) -> None:
         """Give back threads, files and devices."""
@@ -42,11 +49,10 @@ class Program(Protocol):
 
 
 class Stop:
-    """SIGINT and SIGTERM: they interrupt a start, and after that ask the program to end, however often they come."""
+    """SIGINT and SIGTERM ask the program to end, however often they come. They interrupt nothing (``loading.py``)."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
-        self.starting = True
         self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def close(self) -> None:
@@ -56,9 +62,6 @@ class Stop:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.asked.set()
-        if self.starting:
-            self.starting = False
-            raise KeyboardInterrupt
 
 
 def run(interface: Interface, create: Callable[[], Program], argv: list[str] | None) -> int:
@@ -81,18 +84,30 @@ def run(interface: Interface, create: Callable[[], Program], argv: list[str] | N
         print(f"{interface.name}: unknown argument {own[0]!r}; {hint}", file=sys.stderr)
         return 2
     stop = Stop()
+    try:
+        status = _live(interface, create, arguments, stop)
+    finally:
+        stop.close()
+    return loading.leave(status)
+
+
+def _live(interface: Interface, create: Callable[[], Program], arguments: list[str], stop: Stop) -> int:
+    """The node from beginning to end; 0 or 1."""
     node: Program | None = None
+    log = logging.getLogger("openpose_ros")
     try:
         # Without rclpy's own signal handlers, which shut the context down while a node may still be publishing.
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
         node = create()
-        _forward_log(node)
+        node.asked = stop.asked
+        _forward(log, node)
         node.start()
-        stop.starting = False
         _spin(node, stop.asked)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except StartError as error:
+        if stop.asked.is_set():
+            return 0
         if str(error):
             rclpy.logging.get_logger(interface.name).fatal(str(error))
         return 1
@@ -101,12 +116,11 @@ def run(interface: Interface, create: Callable[[], Program], argv: list[str] | N
             rclpy.logging.get_logger(interface.name).fatal(f"{type(error).__name__}: {error}")
         raise
     finally:
-        stop.starting = False
         if node is not None:
             node.stop()
+            log.handlers.clear()  # a thread that was left behind has nobody to talk to any more
             node.destroy_node()
         rclpy.try_shutdown()
-        stop.close()
     return 0
 
 
@@ -141,8 +155,7 @@ class _RosLog(logging.Handler):
             self._logger.debug(text)
 
 
-def _forward_log(node: Any) -> None:
-    log = logging.getLogger("openpose_ros")
+def _forward(log: logging.Logger, node: Any) -> None:
     log.setLevel(logging.INFO)
     log.addHandler(_RosLog(node.get_logger()))
     log.propagate = False

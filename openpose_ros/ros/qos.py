@@ -35,6 +35,11 @@ def pictures() -> QoSProfile:
     return QoSProfile(depth=1, reliability=RELIABLE)
 
 
+def camera() -> QoSProfile:
+    """For a publisher that stands in for a camera: reliable, so that every subscription hears it."""
+    return QoSProfile(depth=10, reliability=RELIABLE)
+
+
 def latched() -> QoSProfile:
     """For a publisher of what never changes."""
     return QoSProfile(depth=1, reliability=RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)

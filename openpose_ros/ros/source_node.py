@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,21 +13,19 @@ import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Header
 
-from openpose_ros.media import Frame, Frames, MediaError, frames
+from openpose_ros.media import Frame, Frames, MediaError, frames, listed
 from openpose_ros.options import SourceNodeOptions
 from openpose_ros.preprocess import Image
-from openpose_ros.ros import program
+from openpose_ros.ros import program, qos
 from openpose_ros.ros.images import to_message
 from openpose_ros.ros.interface import SOURCE_NODE
 from openpose_ros.ros.parameters import Parameters
 
-CAMERA = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 PHOTOS_PER_SECOND = 1.0
 FRAME_ID = "camera_optical_frame"
 LAST_WORDS = 5.0
@@ -50,6 +48,7 @@ class SourceNode(Node):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(SOURCE_NODE.name, **arguments)
         self.finished = False
+        self.asked = threading.Event()
         self._published = 0
         self._frames: Frames | None = None
         self._timer: Timer | None = None
@@ -60,8 +59,9 @@ class SourceNode(Node):
         except ValueError as error:
             self.destroy_node()
             raise program.StartError(str(error)) from None
-        self._images = self.create_publisher(ImageMessage, "image", CAMERA)
-        self._infos = self.create_publisher(CameraInfo, "camera_info", CAMERA)
+        overrides = qos.overridable()
+        self._images = self.create_publisher(ImageMessage, "image", qos.camera(), qos_overriding_options=overrides)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", qos.camera(), qos_overriding_options=overrides)
 
     def start(self) -> None:
         """Open the source and begin to publish.
@@ -89,10 +89,7 @@ class SourceNode(Node):
             self._frames.close()
 
     def _open(self) -> Frames:
-        source = self._options.source
-        if Path(source).expanduser().exists() or "," not in source:
-            return frames(source, topic=self._options.topic)
-        return frames([part.strip() for part in source.split(",")])
+        return frames(listed(self._options.source), topic=self._options.topic)
 
     def _next(self) -> None:
         """Publish one picture, or wait for the first subscriber."""

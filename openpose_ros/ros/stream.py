@@ -36,6 +36,7 @@ class Stream:
         camera: whose images these are.
         slot: where they wait.
         outputs: where people go.
+        tracker: of this camera; it begins anew, but gives no id again.
         settings: of now.
 
     Attributes:
@@ -45,7 +46,15 @@ class Stream:
         trouble: what was wrong with the last image that was lost; empty when none was.
     """
 
-    def __init__(self, node: Node, camera: Camera, slot: Slot[Message], outputs: Outputs, settings: Settings) -> None:
+    def __init__(
+        self,
+        node: Node,
+        camera: Camera,
+        slot: Slot[Message],
+        outputs: Outputs,
+        tracker: Tracker,
+        settings: Settings,
+    ) -> None:
         self.camera = camera
         self.outputs = outputs
         self.window = Window()
@@ -55,7 +64,8 @@ class Stream:
         self._log = node.get_logger()
         self._slot = slot
         self._tally = Tally()
-        self._tracker = Tracker(settings.track)
+        self._tracker = tracker
+        self._tracker.reset()
         self._forget = threading.Event()
         self._last_stamp = -math.inf
         self._bridge = sound_cv_bridge()
@@ -141,6 +151,12 @@ class Stream:
         self._tally.people += len(people)
         self._tally.seconds += time.perf_counter() - began
         self._tally.processed += 1
+        if self._tally.processed == 1:
+            height, width = people.image_size
+            self._log.info(
+                f"first result from {self.camera.topic}: {width}x{height} pixels, people found: {len(people)}, "
+                f"{1e3 * (time.perf_counter() - began):.0f} ms"
+            )
 
     def _tracked(self, people: People, stamp: float) -> People:
         """With ids. What an exception leaves of the tracks is not to spoil the images that follow."""

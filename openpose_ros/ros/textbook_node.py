@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
-    """As ``pose_node.load_estimator``."""
+    """As ``loading.network``."""
     from openpose_ros.benchmark.baseline import TextbookEstimator
 
     return TextbookEstimator.load(

@@ -74,6 +74,8 @@ class Node:
     output: str = ""
     emulate_tty: bool = False
     on_exit: list[Any] | None = None
+    respawn: bool = False
+    respawn_delay: float | None = None
 
     def __post_init__(self) -> None:
         # An empty list is accepted by ExecuteProcess and fails when the process ends.

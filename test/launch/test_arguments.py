@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERYWHERE = {"namespace", "params_file", "model", "backend", "device", "rviz", "fixed_frame", "log_level"}
-OF_CAMERAS = {"image_transport", "use_sim_time"}
+OF_CAMERAS = {"image_transport", "use_sim_time", "respawn"}
 OWN = {
     "pose.launch.py": {"image", "camera_info", "depth"} | OF_CAMERAS,
     "multi_camera.launch.py": {"cameras", "images", "depths"} | OF_CAMERAS,

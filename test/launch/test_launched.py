@@ -28,14 +28,21 @@ def _built() -> None:
 
 
 def launched(file: str, arguments: dict[str, str], seconds: float) -> dict[str, int]:
-    """The exit codes of all processes, by their executables, when the launch is ended after so long."""
-    codes: dict[str, int] = {}
+    """The last exit codes of all processes, by their executables, when the launch is ended after so long."""
+    return {name: codes[-1] for name, codes in all_codes(file, arguments, seconds).items()}
+
+
+def all_codes(file: str, arguments: dict[str, str], seconds: float) -> dict[str, list[int]]:
+    """The exit codes of all processes that there were, in their order."""
+    codes: dict[str, list[int]] = {}
     nodes = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(str(ROOT / "launch" / file)), launch_arguments=arguments.items()
     )
     watch = RegisterEventHandler(
         OnProcessExit(
-            on_exit=lambda event, context: codes.update({event.process_name.rpartition("-")[0]: event.returncode})
+            on_exit=lambda event, context: codes.setdefault(event.process_name.rpartition("-")[0], []).append(
+                event.returncode
+            )
         )
     )
     service = LaunchService()
@@ -65,3 +72,10 @@ def test_demo_launches_a_source_and_the_node_that_end_with_it(tmp_path: Path) ->
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((48, 64, 3), np.uint8))
     arguments = {"backend": "synthetic", "source": str(tmp_path), "rviz": "false", "rate": "5"}
     assert launched("demo.launch.py", arguments, seconds=5.0) == {"pose_node": 0, "source_node": 0}
+
+
+def test_a_node_that_could_not_start_is_started_anew_on_request() -> None:
+    arguments = {"model": "/nowhere.yaml", "respawn": "true", "log_level": "fatal"}
+    codes = all_codes("pose.launch.py", arguments, seconds=9.0)["pose_node"]
+    assert len(codes) > 1
+    assert codes[0] == 1

@@ -82,6 +82,15 @@ def test_pose_takes_topics_and_a_depth_image_switches_depth_on(load: Load) -> No
     assert nodes["pose_node"].given == {"depth": True, "use_sim_time": True, "image_transport": "compressed"}
 
 
+@pytest.mark.parametrize("name", ["pose.launch.py", "multi_camera.launch.py"])
+def test_the_node_is_started_anew_only_on_request(load: Load, name: str) -> None:
+    launch = load(name)
+    assert not launch(**LEAST[name]).nodes["pose_node"].respawn
+    assert launch(**LEAST[name], respawn="true").nodes["pose_node"].respawn
+    with pytest.raises(ValueError, match="respawn is 'ture'; expected true or false"):
+        launch(**LEAST[name], respawn="ture")
+
+
 def test_a_model_that_looks_like_a_number_stays_a_text(load: Load) -> None:
     node = load("pose.launch.py")(model="2024").nodes["pose_node"]
     assert node.given == {"model": "2024"}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import array
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from openpose_msgs.msg import People
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool
 from visualization_msgs.msg import Marker, MarkerArray
 
 from openpose_ros.ros.messages import people_from
@@ -86,6 +90,24 @@ def test_joints_are_placed_in_space_by_the_depth_of_the_very_image(graph: Any, l
     assert poses[0].header.frame_id == "optical"
 
 
+def test_a_compressed_depth_image_comes_from_beside_the_remapped_topic(graph: Any, loader: Any) -> None:
+    node = graph.run(PoseNode, [*ARGUMENTS, "-p", "depth_transport:=compressedDepth"], load=loader)
+    poses, rig = graph.listen(People, "poses"), Rig(graph)
+    graph.node.destroy_publisher(rig.depth)
+    rig.depth = graph.camera("camera/depth/compressedDepth", CompressedImage)
+    rig.matched()
+    rig.info.publish(info())
+    graph.until(lambda: node._streams[0].camera.model)
+    picture = cv2.imencode(".png", np.full((HEIGHT, WIDTH), 2500, np.uint16))[1].tobytes()
+    sent = CompressedImage(header=depth(1, 0).header, format="16UC1; compressedDepth png")
+    sent.data = array.array("B", bytes(12) + picture)
+    rig.depth.publish(sent)
+    graph.until(lambda: node._streams[0].camera.depths._messages)
+    rig.colour.publish(colour(1))
+    graph.until(lambda: poses)
+    assert people_from(poses[0]).xyz[0, 0, 2] == pytest.approx(2.5)
+
+
 def test_a_result_waits_a_little_for_a_late_depth_image(graph: Any, loader: Any) -> None:
     node = graph.run(PoseNode, [*ARGUMENTS, "-p", "depth_wait:=10.0"], load=loader)
     poses, rig = graph.listen(People, "poses"), Rig(graph)
@@ -111,8 +133,8 @@ def test_without_depth_of_its_time_a_person_has_no_place_and_the_image_is_counte
     graph.until(lambda: poses)
     assert people_from(poses[0]).xyz is None
     assert people_from(poses[0]).xy[0, 0].tolist() == [30.0, 20.0]
-    tally = node._streams[0].tally
-    assert (tally.processed, tally.unpaired) == (1, 1)
+    graph.until(lambda: node._streams[0].tally.processed == 1)
+    assert node._streams[0].tally.unpaired == 1
 
 
 def test_depth_of_another_shape_is_named_and_costs_only_the_places(
@@ -180,3 +202,41 @@ def test_calibration_is_heard_only_where_somebody_wants_to_see_people_in_space(g
     assert not graph.node.count_subscribers("/camera/camera_info")
     graph.listen(MarkerArray, "poses/markers")
     graph.until(lambda: graph.node.count_subscribers("/camera/camera_info"))
+
+
+@pytest.mark.parametrize("way", ["deactivated", "switched off", "ended", "silent"])
+def test_markers_go_when_no_more_images_come(graph: Any, loader: Any, way: str) -> None:
+    loader.whole = True
+    node = graph.run(PoseNode, ["-p", "stale_after:=1.0"], load=loader)
+    markers, camera = graph.listen(MarkerArray, "poses/markers"), graph.camera()
+    infos = graph.camera("camera_info", CameraInfo)
+    graph.until(lambda: camera.get_subscription_count() and infos.get_subscription_count())
+    graph.until(lambda: all(s.get_publisher_count() for s in graph.node.subscriptions))
+    graph.spin(0.3)
+    infos.publish(info())
+    graph.until(lambda: node._streams[0].camera.model)
+    (estimator,) = loader.estimators
+    estimator.gate.clear()
+    camera.publish(colour(1))
+    graph.until(lambda: estimator.seen)
+    if way == "switched off":  # what is on its way is shown, and taken away
+        assert graph.call(SetBool, "/pose_node/set_enabled", SetBool.Request(data=False)).success
+        estimator.gate.set()
+    elif way == "silent":
+        estimator.gate.set()
+    else:
+        estimator.gate.set()
+        graph.until(lambda: markers)
+        transition = {"deactivated": Transition.TRANSITION_DEACTIVATE, "ended": Transition.TRANSITION_ACTIVE_SHUTDOWN}
+        request = ChangeState.Request(transition=Transition(id=transition[way]))
+        assert graph.call(ChangeState, "/pose_node/change_state", request).success
+    graph.until(lambda: len(markers) == 2)
+    assert markers[0].markers[-1].action == Marker.ADD
+    assert [marker.action for marker in markers[1].markers] == [Marker.DELETEALL]
+    assert markers[1].markers[0].header == markers[0].markers[-1].header
+    if way == "silent":  # that is said once, and an image that comes after all is shown
+        graph.spin(1.2)
+        assert len(markers) == 2
+        camera.publish(colour(2))
+        graph.until(lambda: len(markers) == 3)
+        assert markers[2].markers[-1].action == Marker.ADD

@@ -83,6 +83,7 @@ def test_rates_latency_and_people_are_told(graph: Any, loader: Any, picture: Any
         "10", "0", "1",
     )  # fmt: skip
     assert 0.0 < float(heard.value("latency, median (s)")) <= float(heard.value("latency, 95th percentile (s)")) < 10.0
+    assert 0.0 <= float(heard.value("work on an image, mean (s)")) < 10.0
     assert float(heard.value("images processed (1/s)")) > 0.0
 
 
@@ -120,6 +121,31 @@ def test_failing_network_is_an_error_and_recovery_is_seen(
 
     graph.until(well)
     assert heard.value("failed") == "1"
+
+
+def test_network_that_never_answers_is_an_error_and_recovery_is_seen(
+    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    graph.run(PoseNode, [*OFTEN, "-p", "stale_after:=0.5"], load=loader)
+    heard, poses, camera = Heard(graph), graph.listen(People, "poses"), graph.camera()
+    (estimator,) = loader.estimators
+    logged: list[str] = []
+
+    def node(level: bytes, text: str) -> bool:
+        status = heard.of("pose_node")
+        return status is not None and status.level == level and text in status.message
+
+    def warned() -> bool:
+        logged.append(capfd.readouterr().err)
+        return "at work on one image for" in "".join(logged)
+
+    estimator.gate.clear()
+    graph.send(camera, picture((1, 1, 1)))
+    graph.until(lambda: node(DiagnosticStatus.ERROR, "at work on one image for"))
+    graph.until(warned)
+    estimator.gate.set()
+    graph.until(lambda: poses)
+    graph.until(lambda: node(DiagnosticStatus.OK, "active: fake on cpu"))
 
 
 def test_silent_camera_is_stale_and_comes_back(graph: Any, loader: Any, picture: Any) -> None:

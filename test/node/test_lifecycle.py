@@ -112,6 +112,43 @@ def test_configuration_that_fails_late_gives_the_network_back(
     assert "min_person_score" in capfd.readouterr().err
 
 
+def test_configuration_that_somebody_asked_to_stop_for_fails_at_once_and_leaves_nothing(
+    graph: Any, loader: Any
+) -> None:
+    node = graph.run(PoseNode, ["-p", "autostart:=false"], load=loader)
+    held, load = threading.Event(), node._load
+
+    def slow(*options: Any) -> Any:
+        assert held.wait(10.0)
+        return load(*options)
+
+    node._load = slow
+    threading.Timer(0.2, node.asked.set).start()
+    assert not change(graph, Transition.TRANSITION_CONFIGURE)
+    assert not loader.calls
+    assert not graph.node.count_publishers("/poses")
+    held.set()
+
+
+def test_ids_are_not_given_again_after_the_node_was_deactivated_or_configured_anew(
+    graph: Any, loader: Any, picture: Any
+) -> None:
+    loader.whole = True
+    graph.run(PoseNode, load=loader)
+    poses, camera = graph.listen(People, "poses"), graph.camera()
+    down, up = Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE
+    anew = [down, Transition.TRANSITION_CLEANUP, Transition.TRANSITION_CONFIGURE, up]
+    ids = []
+    for number, transitions in enumerate(([], [down, up], anew), 1):
+        for transition in transitions:
+            assert change(graph, transition)
+        graph.until(camera.get_subscription_count)
+        graph.send(camera, picture((100, 100, 1), sec=number))
+        graph.until(lambda count=number: len(poses) == count)
+        ids.append(poses[-1].people[0].id)
+    assert ids[0] < ids[1] < ids[2]
+
+
 def test_unexpected_failure_is_logged_with_its_traceback(
     graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:

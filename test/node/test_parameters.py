@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
 import rclpy
-from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterType, SetParametersResult
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import CompressedImage
@@ -147,6 +147,28 @@ def test_person_score_that_was_set_survives_cleanup(graph: Any, loader: Any) -> 
     for transition in (node.trigger_deactivate, node.trigger_cleanup, node.trigger_configure):
         transition()
     assert loader.estimators[1].decode.min_person_score == 0.5
+
+
+def test_parameter_that_is_refused_after_all_leaves_the_card_s_value(loader: Any) -> None:
+    """By a callback that is asked after the node's own, such as that of rclpy for use_sim_time."""
+    if not hasattr(PoseNode, "add_post_set_parameters_callback"):
+        pytest.skip("Humble tells nobody what was stored")
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    node = PoseNode(load=loader, context=context, cli_args=[], use_global_arguments=False)
+    try:
+        refusal = SetParametersResult(successful=False, reason="not now")
+        node._on_set_parameters_callbacks.append(lambda parameters: refusal)
+        result = node.set_parameters([Parameter("min_person_score", value=0.5)])[0]
+        assert (result.successful, result.reason) == (False, "not now")
+        assert not node._options.chosen("min_person_score")
+        node._on_set_parameters_callbacks.pop()
+        node.start()
+        assert loader.estimators[0].decode.min_person_score == 0.25
+    finally:
+        node.stop()
+        node.destroy_node()
+        context.try_shutdown()
 
 
 def test_drawing_parameters_are_live(graph: Any, loader: Any, picture: Any) -> None:

@@ -304,3 +304,14 @@ def test_one_line_at_the_start_says_what_runs(graph: Any, loader: Any, capfd: py
         sum("images from /front/image_raw, while somebody listens to /poses" in line for line in log.splitlines()) == 1
     )
     assert len(log.splitlines()) == 2
+
+
+def test_the_first_result_is_told_once(
+    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    graph.run(PoseNode, load=loader)
+    poses, camera = graph.listen(People, "poses"), graph.camera()
+    for number in (1, 2):
+        graph.send(camera, picture((1, 1, 1), sec=number))
+        graph.until(lambda count=number: len(poses) == count)
+    assert capfd.readouterr().err.count("first result from /image: 8x6 pixels, people found: 1, ") == 1

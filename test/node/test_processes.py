@@ -38,8 +38,9 @@ def start(domain: None) -> Iterator[Start]:
     """Starts an executable; whatever still runs at the end is killed."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, ros: list[str] | None = None) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "openpose_ros", *arguments, *(["--ros-args", *ros] if ros else [])]
+    def start(*arguments: str, ros: list[str] | None = None, code: str = "") -> subprocess.Popen[str]:
+        what = ["-c", code] if code else ["-m", "openpose_ros"]
+        command = [sys.executable, *what, *arguments, *(["--ros-args", *ros] if ros else [])]
         process = subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         running.append(process)
         return process
@@ -138,6 +139,67 @@ def test_signal_during_the_start_ends_it(start: Start) -> None:
     said = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 0, said
     assert "Traceback" not in said
+
+
+SLOW = """
+import sys, threading, time
+from openpose_ros.ros import loading, pose_node, program
+from openpose_ros.ros.interface import POSE_NODE
+
+def load(*options):
+    print("loading", file=sys.stderr, flush=True)
+    {loading}
+    estimator = loading.network(*options)
+    submit = estimator._answer
+    def answer(*arguments):
+        print("looking", file=sys.stderr, flush=True)
+        time.sleep({looking})
+        return submit(*arguments)
+    estimator._answer = answer
+    return estimator
+
+sys.exit(program.run(POSE_NODE, lambda: pose_node.PoseNode(load=load), sys.argv[1:]))
+"""
+"""A pose node whose network takes its time, to be loaded or to look at an image."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_a_node_that_loads_its_network(graph: Any, start: Start, number: signal.Signals) -> None:
+    """Also where that holds a lock that whoever is interrupted in it would never give back."""
+
+    def there() -> bool:
+        return "pose_node" in graph.node.get_node_names()
+
+    lock = "lock = threading.Lock(); lock.acquire(); threading.Thread(target=lock.acquire).start(); lock.acquire()"
+    process = start(code=SLOW.format(loading=lock, looking=0.0))
+    read_until(process, "loading")
+    graph.until(there)
+    process.send_signal(number)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    graph.until(lambda: not there(), "the node to take leave, instead of vanishing 20 s later")
+
+
+def test_signal_waits_for_the_image_in_progress_and_no_longer(graph: Any, start: Start) -> None:
+    process = start(ros=["-p", "backend:=synthetic", "-p", "input_size:=64"], code=SLOW.format(loading="", looking=1.5))
+    poses, camera = graph.listen(People, "poses"), graph.camera()
+    read_until(process, "images from /image")
+    image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
+    image.data.frombytes(bytes(3 * 48 * 64))
+    end = time.monotonic() + PATIENCE
+    while not camera.get_subscription_count() and time.monotonic() < end:
+        graph.spin(0.05)
+    graph.spin(0.5)
+    camera.publish(image)
+    read_until(process, "looking")
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    graph.until(lambda: poses, "the people of the image in progress")
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert time.monotonic() - asked < 10.0  # a hang is meant, not a busy machine
 
 
 def test_photos_become_people_from_process_to_process(graph: Any, start: Start, tmp_path: Path) -> None:

@@ -75,6 +75,25 @@ def test_photos_are_repeated(graph: Any, photos: Path) -> None:
     assert [image.width for image in images[:5]] == [60, 20, 60, 20, 60]
 
 
+def test_a_comma_may_be_part_of_a_photo_s_name(graph: Any, photos: Path) -> None:
+    (photos / "0.png").rename(photos / "zero, null.png")
+    images = graph.listen(ImageMessage, "image")
+    sources = f"{photos / 'zero, null.png'},{photos / '2.png'}"
+    node = graph.run(SourceNode, ["-p", f"source:='{sources}'", *parameters(rate=50, loop="false", wait="true")])
+    graph.until(lambda: node.finished)
+    graph.until(lambda: [image.width for image in images] == [60, 20])
+
+
+def test_quality_of_the_images_can_be_overridden_by_parameters(graph: Any, photos: Path) -> None:
+    override = ["-p", "qos_overrides./image.publisher.reliability:=best_effort"]
+    graph.run(SourceNode, [*parameters(source=photos, wait="true"), *override])
+    graph.until(lambda: graph.node.count_publishers("/image") and graph.node.count_publishers("/camera_info"))
+    (images,) = graph.node.get_publishers_info_by_topic("/image")
+    (infos,) = graph.node.get_publishers_info_by_topic("/camera_info")
+    assert images.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert infos.qos_profile.reliability == ReliabilityPolicy.RELIABLE
+
+
 def test_nothing_is_published_before_somebody_subscribes(graph: Any, photos: Path) -> None:
     node = graph.run(SourceNode, parameters(source=photos / "0.png", rate=100, loop="false", wait="true"))
     graph.spin(0.3)

@@ -265,6 +265,19 @@ def test_hri_body_survives_a_blink_and_goes_when_it_has_vanished(installed: Call
     assert set(publishers.open) == {"/humans/bodies/tracked"}
 
 
+def test_hri_bodies_go_when_no_more_images_come(installed: Callable[..., None]) -> None:
+    installed("hri_msgs")
+    publishers = FakePublishers()
+    bridge = Bodies(publishers, COCO_18, prefix="abc")
+    bridge.farewell()
+    assert not publishers.open["/humans/bodies/tracked"].sent, "nobody was there whom one could take leave of"
+    send(bridge, crowd([1, 2]))
+    bridge.farewell()
+    assert publishers.last("/humans/bodies/tracked").ids == []
+    assert publishers.last("/humans/bodies/tracked").header == HEADER
+    assert list(publishers.open) == ["/humans/bodies/tracked"]
+
+
 def test_hri_publishers_are_bounded_however_fast_ids_change(installed: Callable[..., None]) -> None:
     installed("hri_msgs")
     publishers, now = FakePublishers(), [0.0]

@@ -7,13 +7,14 @@ import struct
 import threading
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("sensor_msgs.msg", reason="needs ROS 2 messages")
 
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from sensor_msgs.msg import CameraInfo, CompressedImage, RegionOfInterest
 from sensor_msgs.msg import Image as ImageMessage
 
 from openpose_ros.encodings import ImageError
@@ -71,6 +72,66 @@ def test_metres_stay_and_whatever_is_no_depth_is_unknown(big: bool, padding: int
 def test_a_broken_depth_image_is_one_sentence(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ImageError, match=words):
         to_metres(message(**{"encoding": "16UC1", "rows": [[1, 2, 3], [4, 5, 6]], **changes}))
+
+
+def compressed(
+    encoding: str, values: np.ndarray, a: float = 0.0, b: float = 0.0, kind: str = " png"
+) -> CompressedImage:
+    """A message of compressedDepth whose picture holds these values."""
+    coded = cv2.imencode(".png", values)[1].tobytes()
+    sent = CompressedImage(format=f"{encoding}; compressedDepth{kind}")
+    sent.data = array.array("B", struct.pack("<iff", 0, a, b) + coded)
+    return sent
+
+
+@pytest.mark.parametrize("kind", [" png", ""], ids=["named", "old"])
+def test_compressed_millimetres_become_metres(kind: str) -> None:
+    depth = to_metres(compressed("16UC1", np.uint16([[1500, 0, 65535], [1, 2, 4000]]), kind=kind))
+    assert depth.dtype == np.float32
+    np.testing.assert_allclose(depth, [[1.5, NAN, 65.535], [0.001, 0.002, 4.0]], rtol=1e-6)
+
+
+def test_compressed_metres_come_back_as_fine_as_they_were_sent() -> None:
+    """A and B as the publisher of image_transport chooses them for 10 m and a quantum of 100."""
+    a, b = np.float32(100.0 * 101.0), np.float32(1.0 - 100.0 * 101.0 / 10.0)
+    metres = np.float32([[0.5, 1.0, 2.0], [4.0, 9.0, 9.9]])
+    sent = np.uint16(a / metres + b)
+    sent[1, 2] = 0
+    depth = to_metres(compressed("32FC1", sent, a, b))
+    assert np.isnan(depth[1, 2])
+    assert (np.abs(depth - metres)[np.isfinite(depth)] <= metres[np.isfinite(depth)] ** 2 / a + 1e-4).all()
+    np.testing.assert_array_equal(to_metres(compressed("32FC1", np.uint16([[7, 3]]), 1.0, 7.0)), [[NAN, NAN]])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "jpeg"}, "expected a format such as '16UC1; compressedDepth png'"),
+        ({"format": "8UC1; compressedDepth png"}, "expected a format such as"),
+        (
+            {"format": "16UC1; compressedDepth rvl"},
+            "RVL, which is not read here; set the format of its publisher",
+        ),
+        ({"data": array.array("B", bytes(12))}, "holds no picture; expected 12 bytes and a PNG"),
+        ({"data": array.array("B", bytes(99))}, "cannot be decoded"),
+    ],
+    ids=["no depth", "8 bits", "rvl", "header only", "zeros"],
+)
+def test_a_broken_compressed_depth_image_is_one_sentence(change: dict[str, Any], words: str) -> None:
+    sent = compressed("16UC1", np.uint16([[1, 2], [3, 4]]))
+    for name, value in change.items():
+        setattr(sent, name, value)
+    with pytest.raises(ImageError, match=words):
+        to_metres(sent)
+
+
+def test_a_compressed_depth_image_that_is_cut_off_or_of_eight_bits_is_refused() -> None:
+    sent = compressed("16UC1", np.uint16([[1, 2], [3, 4]]))
+    sent.data = sent.data[:-20]
+    with pytest.raises(ImageError, match="truncated"):
+        to_metres(sent)
+    with pytest.raises(ImageError, match="uint8 values; expected one of 16 bits"):
+        to_metres(compressed("16UC1", np.uint8([[1, 2], [3, 4]])))
 
 
 def info(**changes: Any) -> CameraInfo:

@@ -76,6 +76,7 @@ class Bodies:
         self._codes = [(joint, code) for joint, code in enumerate(codes) if code is not None]
         self._tracked = publishers(self._msg.IdsList, "/humans/bodies/tracked", qos.results())
         self._bodies: dict[int, _Body] = {}
+        self._header: Header | None = None
         self._roi = self._msg.NormalizedRegionOfInterest2D()
         self._skeleton = self._msg.Skeleton2D()
         self.topics: tuple[str, ...] = (self._tracked.topic_name,)
@@ -89,9 +90,16 @@ class Bodies:
         """The list, then region and skeleton of those in the image. The untracked are left out."""
         people = result.people[(result.people.id >= 0) & result.people.known.any(1)][:MOST]
         self._meet(people.id.tolist())
+        self._header = result.header
         names = [body.name for body in self._bodies.values()]
         self._tracked.publish(self._msg.IdsList(header=result.header, ids=names))
         self._send(people, result.header)
+
+    def farewell(self) -> None:
+        if self._header is not None:
+            self._forget(list(self._bodies))
+            self._tracked.publish(self._msg.IdsList(header=self._header))
+            self._header = None
 
     def close(self) -> None:
         self._forget(list(self._bodies))

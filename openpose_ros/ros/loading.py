@@ -1,0 +1,86 @@
+"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop.
+
+A signal that raises an exception wherever the program happens to be does not do: in the middle of a compiler, or of a
+library that loads weights, it leaves locks behind that nobody will open any more, and the process never ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+import rclpy
+
+from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
+
+if TYPE_CHECKING:
+    from openpose_ros.estimator import Estimator
+
+Answer = TypeVar("Answer")
+
+Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
+
+LOOK = 0.05
+"""Seconds between two looks at whether somebody asked to stop."""
+
+NAME = "openpose_ros loading"
+
+
+class StoppedError(RuntimeError):
+    """Somebody asked to stop before the work was done."""
+
+
+def network(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
+    """The estimator that the parameters ask for."""
+    from openpose_ros.estimator import Estimator  # the network's libraries are loaded here, not for --help
+
+    return Estimator.load(
+        model,
+        backend.backend,
+        backend.device,
+        precision=backend.precision,
+        threads=backend.threads,
+        inputs=inputs,
+        decode=decode,
+    )
+
+
+def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:
+    """What ``work`` returns or raises; it runs in another thread.
+
+    Raises:
+        StoppedError: ``asked`` was set before the work was done. The thread is left behind, and what it returns later
+            is dropped.
+    """
+    answer: Future[Answer] = Future()
+
+    def act() -> None:
+        try:
+            answer.set_result(work())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    thread = threading.Thread(target=act, name=NAME, daemon=True)
+    thread.start()
+    while thread.is_alive() and not asked.is_set():
+        thread.join(LOOK)
+    if not answer.done():
+        raise StoppedError("asked to stop before it was done")
+    return answer.result()
+
+
+def leave(status: int) -> int:
+    """The exit status of a program that has given everything back. It ends here where a thread was left behind: Python
+    would wait for what that thread has started, and take libraries away under its feet."""
+    if any(thread.name == NAME for thread in threading.enumerate()):
+        gc.collect()  # what is left of the node; else the middleware would leave its shared memory behind
+        rclpy.get_default_context().destroy()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
