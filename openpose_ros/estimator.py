@@ -13,13 +13,13 @@ import numpy as np
 from array_api_compat import is_numpy_array
 
 from openpose_ros.average import Pass, average
-from openpose_ros.backends import Backend, choose, synthetic_card
+from openpose_ros.backends import Backend, choose, synthetic_card, takes
 from openpose_ros.card import Card
 from openpose_ros.decode import Candidates, PersonScore, candidates, load_person_score, people
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.people import People
-from openpose_ros.preprocess import Image, check_image, plan, prepare
+from openpose_ros.preprocess import Batch, Image, check_image, plan, prepare
 from openpose_ros.skeleton import Skeleton
 from openpose_ros.weights.catalogue import find_card
 from openpose_ros.weights.default import default_model
@@ -41,6 +41,7 @@ class Job:
 
     Attributes:
         milliseconds: after ``result()``, wall time of preprocess, network, peaks, limbs and assemble.
+        found: after ``result()``, what the people were made of: the fields, and the candidates for joints and limbs.
     """
 
     def __init__(self, future: Future[Answer], options: DecodeOptions, person_score: PersonScore) -> None:
@@ -48,6 +49,7 @@ class Job:
         self._options = options
         self._person_score = person_score
         self.milliseconds: dict[str, float] = {}
+        self.found: Candidates | None = None
 
     def wait(self) -> None:
         """Wait until the network is free for another batch. What went wrong, if anything, is told by ``result()``."""
@@ -67,6 +69,7 @@ class Job:
         found = found or candidates(fields, self._options)
         began = time.perf_counter()
         results = people(found, self._options, self._person_score)
+        self.found = found
         self.milliseconds = {**spent, **found.milliseconds, "assemble": 1e3 * (time.perf_counter() - began)}
         return results
 
@@ -163,15 +166,25 @@ class Estimator:
 
     def _fields(self, images: list[Image], inputs: InputOptions) -> tuple[Fields, dict[str, float]]:
         spent = {"preprocess": 0.0, "network": 0.0}
-        passes = []
+        passes: list[Pass] = []
         for scale in inputs.scale_list():
-            for mirrored in (False, True) if inputs.flip else (False,):
-                began = time.perf_counter()
-                shown = [image[:, ::-1] if mirrored else image for image in images]
-                grids = [plan(image.shape[:2], inputs, self.card.stride, scale) for image in shown]
-                batch = prepare(shown, grids, self.card.pad_value)
-                ready = time.perf_counter()
-                passes.append(Pass(self.backend(batch), mirrored))
-                spent["preprocess"] += 1e3 * (ready - began)
-                spent["network"] += 1e3 * (time.perf_counter() - ready)
+            began = time.perf_counter()
+            shown = [*images, *(image[:, ::-1] for image in images if inputs.flip)]
+            grids = [plan(image.shape[:2], inputs, self.card.stride, scale) for image in shown]
+            batch = prepare(shown, grids, self.card.pad_value)
+            ready = time.perf_counter()
+            passes += self._looks(batch, len(images))
+            spent["preprocess"] += 1e3 * (ready - began)
+            spent["network"] += 1e3 * (time.perf_counter() - ready)
         return average(passes), spent
+
+    def _looks(self, batch: Batch, images: int) -> list[Pass]:
+        """The looks at so many images, of a batch that holds all of them as they are and then, perhaps, mirrored.
+
+        Both go through the network together, where the backend takes so many.
+        """
+        parts = range(0, len(batch.grids), images)
+        if takes(self.backend, batch):
+            fields = self.backend(batch)
+            return [Pass(fields.of(first, first + images), first > 0) for first in parts]
+        return [Pass(self.backend(batch.of(first, first + images)), first > 0) for first in parts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openpose_ros.grid import Grid
@@ -53,3 +53,14 @@ class Fields:
 
     def __len__(self) -> int:
         return len(self.grids)
+
+    def of(self, first: int, last: int) -> Fields:
+        """Those of some of the images, the last one excluded."""
+        if (first, last) == (0, len(self)):
+            return self
+        return replace(
+            self,
+            heatmaps=self.heatmaps[first:last, ...],
+            pafs=self.pafs[first:last, ...],
+            grids=self.grids[first:last],
+        )

@@ -31,6 +31,10 @@ class Batch:
     images: Image
     grids: tuple[Grid, ...]
 
+    def of(self, first: int, last: int) -> Batch:
+        """Some of its pictures, the last one excluded."""
+        return Batch(self.images[first:last], self.grids[first:last])
+
 
 def plan(image_size: tuple[int, int], options: InputOptions, stride: int, scale: float = 1.0) -> Grid:
     """Grid of one image (height, width) under the options, the input size multiplied by ``scale``."""

@@ -278,7 +278,39 @@ def test_the_input_options_decide_what_the_network_sees() -> None:
         estimator.inputs = inputs
         estimator(picture())
     assert seen[:2] == [(1, 368, 496, 3), (1, 256, 456, 3)]
-    assert seen[2:] == [(1, 368, 496, 3)] * 2 + [(1, 184, 248, 3)] * 2
+    assert seen[2:] == [(2, 368, 496, 3), (2, 184, 248, 3)]
+
+
+def test_where_batches_are_limited_the_mirrored_look_comes_after_the_other(same_people: Check) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class OneByOne(Seeing):
+        def takes(self, shape: tuple[int, int, int]) -> bool:
+            return shape[0] == 1
+
+        def __call__(self, batch: Batch) -> Fields:
+            seen.append(batch.images.shape)
+            return super().__call__(batch)
+
+    truth = group(480, 640, COCO_18)
+    image = picture()
+    image[:, 320:] = 10
+    inputs = InputOptions(flip=True, scales="1,1.25")
+    alone = Estimator(OneByOne(truth, 0.33, (0.1, -0.05)), inputs)(image)
+    assert seen == [(1, 368, 496, 3)] * 2 + [(1, 464, 616, 3)] * 2
+    together = Estimator(Seeing(truth, 0.33, (0.1, -0.05)), inputs)(image)
+    np.testing.assert_array_equal(alone.xy, together.xy)
+    same_people(alone, truth, 0.4)
+
+
+def test_what_people_were_made_of_is_there_after_the_result(synthetic: Estimator) -> None:
+    job = synthetic.submit([picture()])
+    assert job.found is None
+    (people,) = job.result()
+    assert job.found is not None
+    heat = job.found.peaks.score[job.found.peaks.joint == 0]
+    assert len(heat) == len(people)
+    assert len(job.found.fields) == 1
 
 
 @pytest.mark.parametrize("inputs", [InputOptions(), InputOptions(scales="1,1.5", flip=True)], ids=["one", "four looks"])

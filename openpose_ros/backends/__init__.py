@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from importlib import import_module
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
@@ -42,6 +42,21 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give memory back; the backend is not called again."""
         ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A backend that does not take batches of every shape."""
+
+    def takes(self, shape: tuple[int, int, int]) -> bool:
+        """Whether a batch of so many images of a height and width can be given."""
+        ...
+
+
+def takes(backend: Backend, batch: Batch) -> bool:
+    """Whether the backend can be given a batch at once."""
+    count, height, width, _ = batch.images.shape
+    return not isinstance(backend, Limited) or backend.takes((count, height, width))
 
 
 class Source(NamedTuple):

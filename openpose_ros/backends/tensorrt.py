@@ -84,6 +84,10 @@ class TensorRTBackend:
             self.card.heat_offset,
         )
 
+    def takes(self, shape: Shape) -> bool:
+        """Whether an engine was built for batches of that shape."""
+        return any(profile.covers(shape) for file in self._files for profile in file.profiles)
+
     def close(self) -> None:
         self._save_kernels()
         self._frames.forget()

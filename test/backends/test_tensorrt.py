@@ -21,7 +21,7 @@ pytest.importorskip("tensorrt_rtx", reason="needs tensorrt_rtx, which is there f
 import openpose_ros.backends.cuda as cuda_module
 import openpose_ros.backends.tensorrt as tensorrt
 import openpose_ros.backends.tensorrt_context as tensorrt_context
-from openpose_ros.backends import BackendError, SyntheticBackend, choose
+from openpose_ros.backends import BackendError, SyntheticBackend, choose, takes
 from openpose_ros.backends.cuda import CAPTURE_AFTER
 from openpose_ros.backends.tensorrt import TensorRTBackend
 from openpose_ros.backends.tensorrt_engine import EngineFile, Profile, facts, kernels_of, load_blob, write
@@ -125,6 +125,14 @@ def test_any_batch_within_the_profiles_is_answered(bench: Bench, noise: MakeBatc
         assert fields.pafs.shape == (count, 19, 2, height // 8, width // 8)
     assert (fields.paf_offset, fields.heat_offset) == (0.25, (0.1, -0.1))
     assert (backend.name, backend.precision) == ("tensorrt", "float16")
+    backend.close()
+
+
+def test_it_says_which_batches_its_engines_take(bench: Bench, noise: MakeBatch) -> None:
+    bench.engine()
+    backend = bench.backend()
+    assert [takes(backend, noise(*shape)) for shape in ((64, 96, 2), (128, 128, 4))] == [True, True]
+    assert [takes(backend, noise(*shape)) for shape in ((64, 96, 5), (256, 96, 1))] == [False, False]
     backend.close()
 
 
