@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from openpose_ros.decode.decoder import Candidates, candidates, decode, people
+from openpose_ros.decode.decoder import (
+    Candidates,
+    Underway,
+    begin,
+    candidates,
+    decode,
+    forget_memory,
+    page_locked,
+    people,
+)
 from openpose_ros.decode.score import PersonScore, evidence, load_person_score
 
-__all__ = ["Candidates", "PersonScore", "candidates", "decode", "evidence", "load_person_score", "people"]
+__all__ = [
+    "Candidates",
+    "PersonScore",
+    "Underway",
+    "begin",
+    "candidates",
+    "decode",
+    "evidence",
+    "forget_memory",
+    "load_person_score",
+    "page_locked",
+    "people",
+]
