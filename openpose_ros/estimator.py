@@ -15,6 +15,7 @@ from array_api_compat import is_numpy_array
 
 from openpose_ros.average import Pass, average, forget_tables
 from openpose_ros.backends import Backend, choose, frames_of, synthetic_card, takes
+from openpose_ros.backends.tensorrt_progress import heard
 from openpose_ros.card import Card
 from openpose_ros.decode import (
     Candidates,
@@ -181,8 +182,9 @@ class Estimator:
         """Heatmaps and PAFs of a batch, averaged over the scales and the mirrored pass that the options ask for."""
         return self._worker.submit(self._only_fields, list(images), inputs or self.inputs).result()
 
-    def gpu_memory(self) -> dict[str, int]:
-        """MiB of a GPU's memory, and of the host's for copies to and from it, by what they are; empty on a CPU."""
+    def about_gpu(self) -> dict[str, int | str]:
+        """What there is to tell of a GPU, by what it is: memory in MiB, and an engine that somebody builds just now.
+        Empty on a CPU."""
         device, frames = self.backend.device, self._frames
         used = gpu_memory(device)
         if used is None:
@@ -190,12 +192,13 @@ class Estimator:
         # PyTorch does not count what a TensorRT engine takes for its weights.
         weights = int(getattr(self.backend, "engine_mib", 0))
         locked = page_locked(device) + (0 if frames is None else frames.page_locked)
-        return {
-            "GPU memory": used.taken + weights,
-            "GPU memory, most in use": used.most + weights,
-            "GPU memory, free": used.free,
-            "page-locked memory": locked // 2**20,
+        about: dict[str, int | str] = {
+            "GPU memory (MiB)": used.taken + weights,
+            "GPU memory, most in use (MiB)": used.most + weights,
+            "GPU memory, free (MiB)": used.free,
+            "page-locked memory (MiB)": locked // 2**20,
         }
+        return about | ({"TensorRT engine": word} if (word := heard(self.card.name)) else {})
 
     def close(self) -> None:
         """Wait for the batch in progress and give everything back."""

@@ -13,6 +13,7 @@ import pytest
 from openpose_ros import estimator as module
 from openpose_ros.backends import SyntheticBackend, synthetic_card
 from openpose_ros.decode.decoder import Underway, array_candidates
+from openpose_ros.device import GpuMemory
 from openpose_ros.estimator import Estimator
 from openpose_ros.fields import Fields
 from openpose_ros.options import DecodeOptions, InputOptions
@@ -51,6 +52,7 @@ class Frames:
         self.queueing = False
         self.uploads: list[int] = []
         self.clock = self
+        self.page_locked = 0
 
     @contextmanager
     def queue(self) -> Iterator[None]:
@@ -75,6 +77,7 @@ class OnGpu(SyntheticBackend):
         self.frames = Frames()
         self.calls: list[int] = []
         self.failure: Exception | None = None
+        self.engine_mib = 0
 
     def __call__(self, batch: Batch) -> Fields:
         assert self.frames.queueing
@@ -208,3 +211,22 @@ def test_out_of_memory_is_an_error_of_that_batch_and_spare_memory_is_given_back(
     assert len(job.result()[0]) == 3
     running.close()
     assert given_back == 2 * [backend.device]
+
+
+def test_a_gpus_memory_and_the_engine_that_is_being_built_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = OnGpu()
+    running = Estimator(backend, INPUTS)
+    assert running.about_gpu() == {}
+    monkeypatch.setattr(module, "gpu_memory", lambda device: GpuMemory(taken=300, most=200, free=1000))
+    monkeypatch.setattr(module, "page_locked", lambda device: 2 * 2**20)
+    monkeypatch.setattr(module, "heard", lambda card: f"being built: step 1, {card}")
+    backend.frames.page_locked = 3 * 2**20
+    assert running.about_gpu() == {
+        "GPU memory (MiB)": 300, "GPU memory, most in use (MiB)": 200, "GPU memory, free (MiB)": 1000,
+        "page-locked memory (MiB)": 5, "TensorRT engine": f"being built: step 1, {backend.card.name}",
+    }  # fmt: skip
+    backend.engine_mib = 50
+    monkeypatch.setattr(module, "heard", lambda card: "")
+    about = running.about_gpu()
+    assert (about["GPU memory (MiB)"], "TensorRT engine" in about) == (350, False)
+    running.close()

@@ -89,7 +89,7 @@ def node_status(
         "precision": backend.precision,
         "input size": input_size,
     }
-    values |= {f"{what} (MiB)": mib for what, mib in estimator.gpu_memory().items()}
+    values |= estimator.about_gpu()
     level, message = OK, f"{state}: {card.name} on {backend.device}"
     if sizing is not None:
         cost = sizing.cost

@@ -84,8 +84,8 @@ class FakeEstimator:
         answer = self._network.submit(lambda: [self._people(image) for image in images])
         return SimpleNamespace(wait=lambda: wait([answer]), result=answer.result)
 
-    def gpu_memory(self) -> dict[str, int]:
-        return {"GPU memory": 71}
+    def about_gpu(self) -> dict[str, int | str]:
+        return {"GPU memory (MiB)": 71}
 
     def _people(self, image: Any) -> People:
         corner = image[0, 0].tolist()
