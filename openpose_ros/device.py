@@ -191,8 +191,8 @@ class Cuda:
             array = self._cupy.zeros(size, np.uint8)
         except self._full as error:
             raise MemoryError(
-                f"{self.name} has too little memory for {size / 2**20:.1f} MiB of candidates; take fewer of them "
-                f"(max_candidates) or a smaller input_size, or end what else runs there ({str(error).splitlines()[0]})"
+                f"{self.name} has too little memory for {size / 2**20:.1f} MiB more; take a smaller input_size or "
+                f"fewer candidates (max_candidates), or end what else runs there ({str(error).splitlines()[0]})"
             ) from error
         return Memory(array.data.ptr, size, array)
 

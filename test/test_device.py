@@ -60,7 +60,7 @@ def test_memory_that_is_used_up_is_one_sentence(monkeypatch: pytest.MonkeyPatch,
         cuda=SimpleNamespace(runtime=SimpleNamespace(getDeviceProperties=lambda index: properties)), zeros=zeros
     )
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    with pytest.raises(MemoryError, match=r"^NVIDIA T4 has too little memory for 3.0 MiB .*\(out of memory\)$"):
+    with pytest.raises(MemoryError, match=r"^NVIDIA T4 has too little memory for 3.0 MiB more.*\(out of memory\)$"):
         Cuda(0).zeros(3 * 2**20)
 
 

@@ -106,6 +106,9 @@ class Frames:
                 if outermost:
                     self.clock = Clock()
                 yield
+        except MemoryError:
+            self.forget()
+            raise
         except OutOfMemoryError as error:
             self.forget()
             raise MemoryError(

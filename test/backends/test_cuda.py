@@ -179,15 +179,24 @@ def test_without_room_on_the_gpu_one_frame_fails_and_the_next_goes_on(replayed: 
     run(images(16))
 
 
-def test_whatever_runs_out_of_memory_within_a_frame_is_an_error_of_that_frame(replayed: Any) -> None:
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory\nmore"), r"memory for this frame; .*\(CUDA out of memory\)$"),
+        (MemoryError("T4 has too little memory for 3 MiB more"), "^T4 has too little memory for 3 MiB more$"),
+    ],
+)
+def test_whatever_runs_out_of_memory_within_a_frame_is_an_error_of_that_frame(
+    replayed: Any, failure: Exception, told: str
+) -> None:
     run = frames()
 
     def frame() -> None:
         with run.queue():
             run(images())
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory\nmore")
+            raise failure
 
-    with pytest.raises(MemoryError, match=r"too little memory for this frame; .*\(CUDA out of memory\)$"):
+    with pytest.raises(MemoryError, match=told):
         frame()
     assert replayed.freed == 1
     assert run.page_locked == 0
