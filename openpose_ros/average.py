@@ -1,7 +1,8 @@
 """Several looks at the same images, at other scales or mirrored, averaged on one grid.
 
 Every pass is read at the exact places where the first pass's cells lie, to a fraction of a cell, and its PAFs
-where its own targets drew them: a network's offsets are mirrored with the picture, so they are taken out first.
+where its own targets drew them: a network's offsets are mirrored with the picture, so they are taken out first. All of
+it is done where the fields lie; on a GPU nothing waits for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from array_api_compat import array_namespace, device
 
 from openpose_ros.fields import Fields
 from openpose_ros.grid import Grid
+from openpose_ros.skeleton import Skeleton
 
 Array = Any
 Floats = npt.NDArray[np.float32]
@@ -39,6 +41,12 @@ def average(passes: Sequence[Pass]) -> Fields:
     if len(passes) == 1 and not passes[0].mirrored:
         return passes[0].fields
     return aligned(passes, passes[0].fields.grids)
+
+
+def forget_tables() -> None:
+    """Give back the few tables that averaging keeps on the devices that it was done on."""
+    _brought_maps.cache_clear()
+    _brought_mirror.cache_clear()
 
 
 def aligned(
@@ -85,16 +93,14 @@ def _seen_from(
     heat, paf = fields.heatmaps[image, ...], fields.pafs[image, ...]
 
     def read(maps: Array, wanted: tuple[float, float], offset: tuple[float, float]) -> Array:
-        rows, columns = _maps_between(base, grid, look.mirrored, wanted, offset)
-        across = xp.asarray(columns, device=device(maps))
-        return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
+        rows, columns = _brought_maps(xp, where, base, grid, look.mirrored, wanted, offset)
+        return xp.matmul(xp.matmul(rows, maps), columns)
 
+    where = device(heat)
     if look.mirrored:
-        order = [*fields.skeleton.mirrored, *range(len(fields.skeleton.joints), heat.shape[0])]
-        heat = xp.take(heat, xp.asarray(order, device=device(heat)), axis=0)
-        paf = xp.take(paf, xp.asarray(fields.skeleton.mirrored_limbs, device=device(paf)), axis=0)
-        signs = np.array(fields.skeleton.mirrored_signs, np.float32)[:, None] * np.array([-1.0, 1.0], np.float32)
-        paf = paf * xp.asarray(signs, device=device(paf))[:, :, None, None]
+        joints, limbs, signs = _brought_mirror(xp, where, fields.skeleton, heat.shape[0])
+        heat = xp.take(heat, joints, axis=0)
+        paf = xp.take(paf, limbs, axis=0) * signs
     return (
         read(heat, heat_offset, fields.heat_offset),
         read(paf, _further(heat_offset, paf_offset), _further(fields.heat_offset, fields.paf_offset)),
@@ -106,6 +112,25 @@ def _further(offset: tuple[float, float], by: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=64)
+def _brought_maps(xp: Any, where: Any, *looked_at: Any) -> tuple[Array, Array]:
+    """Those of :func:`_maps_between`, kept on a device: to bring them there anew would make each frame wait for it."""
+    rows, columns = _maps_between(*looked_at)
+    return xp.asarray(rows, device=where), xp.asarray(columns, device=where)
+
+
+@lru_cache(maxsize=8)
+def _brought_mirror(xp: Any, where: Any, skeleton: Skeleton, channels: int) -> tuple[Array, Array, Array]:
+    """What to do to the fields of a mirrored picture, kept on a device: which joint (channels,) and limb (L,) each one
+    is there, and the signs (L, 2, 1, 1) of its PAFs."""
+    order = [*skeleton.mirrored, *range(len(skeleton.joints), channels)]
+    signs = np.array(skeleton.mirrored_signs, np.float32)[:, None] * np.array([-1.0, 1.0], np.float32)
+    return (
+        xp.asarray(order, device=where),
+        xp.asarray(skeleton.mirrored_limbs, device=where),
+        xp.asarray(signs[:, :, None, None], device=where),
+    )
+
+
 def _maps_between(
     base: Grid, grid: Grid, mirrored: bool, wanted: tuple[float, float], offset: tuple[float, float]
 ) -> tuple[Floats, Floats]:

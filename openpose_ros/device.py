@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +46,22 @@ def resident_mib() -> int:
     return pages * PAGE // 2**20
 
 
-def gpu_mib(device: str) -> int | None:
-    """MiB of a GPU's memory that this process has taken through PyTorch; None where it uses none.
+class GpuMemory(NamedTuple):
+    """Memory of a GPU in MiB.
+
+    Attributes:
+        taken: what this process has taken through PyTorch, CuPy's part included; what is in use and what is kept.
+        most: the most that was in use at once since :func:`forget_peak`, or since the start.
+        free: what nobody has taken. On a Jetson that is the main memory, too.
+    """
+
+    taken: int
+    most: int
+    free: int
+
+
+def gpu_memory(device: str) -> GpuMemory | None:
+    """How a GPU's memory is used; None where this process uses none.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -55,7 +69,18 @@ def gpu_mib(device: str) -> int | None:
     torch = sys.modules.get("torch")  # whoever uses a GPU has imported it
     if torch is None or not device.startswith("cuda"):
         return None
-    return int(torch.cuda.memory_reserved(device)) // 2**20
+    cuda = torch.cuda
+    return GpuMemory(
+        *(int(count) // 2**20 for count in (
+            cuda.memory_reserved(device), cuda.max_memory_allocated(device), cuda.mem_get_info(device)[0],
+        ))
+    )  # fmt: skip
+
+
+def forget_peak(device: str) -> None:
+    """Count the most GPU memory in use anew from now on."""
+    if device.startswith("cuda"):
+        sys.modules["torch"].cuda.reset_peak_memory_stats(device)
 
 
 class GpuError(RuntimeError):
@@ -69,6 +94,28 @@ class Memory:
     pointer: int
     size: int
     owner: Any
+
+
+class Gpu(Protocol):
+    """What kernels ask of a GPU; :class:`Cuda` says what each one does."""
+
+    processors: int
+
+    def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]: ...
+    def stream_of(self, array: Any) -> int: ...
+    def pointer(self, array: Any) -> int: ...
+    def on(self, stream: int) -> Any: ...
+    def zeros(self, size: int) -> Memory: ...
+    def pinned(self, size: int) -> Bytes: ...
+    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None: ...
+    def upload(self, memory: Memory, values: npt.NDArray[Any]) -> None: ...
+    def download(self, values: Bytes, memory: Memory, first: int, last: int) -> None: ...
+    def event(self) -> Any: ...
+    def record(self, event: Any) -> None: ...
+    def happened(self, event: Any) -> bool: ...
+    def wait(self, event: Any) -> None: ...
+    def milliseconds(self, first: Any, last: Any) -> float: ...
+    def give_back(self) -> None: ...
 
 
 class Cuda:
@@ -97,7 +144,7 @@ class Cuda:
         self.index = index
         self.name: str = properties["name"].decode()
         self.processors: int = properties["multiProcessorCount"]
-        _share_memory(cupy)
+        self._full = _share_memory(cupy)
 
     def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]:
         """Kernels of CUDA source; CuPy keeps what it compiled in ``CUPY_CACHE_DIR`` for the next start.
@@ -135,8 +182,18 @@ class Cuda:
             yield
 
     def zeros(self, size: int) -> Memory:
-        """So many bytes of the GPU."""
-        array = self._cupy.zeros(size, np.uint8)
+        """So many bytes of the GPU.
+
+        Raises:
+            MemoryError: there are no more so many.
+        """
+        try:
+            array = self._cupy.zeros(size, np.uint8)
+        except self._full as error:
+            raise MemoryError(
+                f"{self.name} has too little memory for {size / 2**20:.1f} MiB more; take a smaller input_size or "
+                f"fewer candidates (max_candidates), or end what else runs there ({str(error).splitlines()[0]})"
+            ) from error
         return Memory(array.data.ptr, size, array)
 
     def pinned(self, size: int) -> Bytes:
@@ -164,6 +221,10 @@ class Cuda:
         """Queue that it happens."""
         event.record()
 
+    def happened(self, event: Any) -> bool:
+        """Whether it has happened; returns at once."""
+        return bool(event.done)
+
     def wait(self, event: Any) -> None:
         """Return when it has happened."""
         event.synchronize()
@@ -171,6 +232,11 @@ class Cuda:
     def milliseconds(self, first: Any, last: Any) -> float:
         """Between two events that have happened."""
         return float(self._cupy.cuda.get_elapsed_time(first, last))
+
+    def give_back(self) -> None:
+        """Return memory that CuPy keeps for later and nobody uses; PyTorch's is PyTorch's to return."""
+        self._cupy.get_default_memory_pool().free_all_blocks()
+        self._cupy.get_default_pinned_memory_pool().free_all_blocks()
 
     def _copy(self, target: int, source: int, size: int, kind: str) -> None:
         runtime = self._cupy.cuda.runtime
@@ -216,11 +282,12 @@ def on_gpu(array: npt.NDArray[Any]) -> Any:
     return cupy.asarray(array)
 
 
-def _share_memory(cupy: Any) -> None:
-    """Let CuPy allocate from PyTorch's pool, where PyTorch is in use."""
+def _share_memory(cupy: Any) -> tuple[type[Exception], ...]:
+    """Let CuPy allocate from PyTorch's pool, where PyTorch is in use; what is raised where memory is used up."""
     torch = sys.modules.get("torch")
+    full: type[Exception] = cupy.cuda.memory.OutOfMemoryError
     if torch is None or not torch.cuda.is_available():
-        return
+        return (full,)
 
     def take(size: int, device: int) -> int:
         return int(torch.cuda.caching_allocator_alloc(size, device, cupy.cuda.get_current_stream().ptr))
@@ -230,3 +297,4 @@ def _share_memory(cupy: Any) -> None:
             torch.cuda.caching_allocator_delete(pointer)
 
     cupy.cuda.set_allocator(cupy.cuda.PythonFunctionAllocator(take, give_back).malloc)
+    return full, torch.cuda.OutOfMemoryError

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openpose_ros.average import Pass, average, interpolation, seen_on
+from openpose_ros.average import Pass, _brought_maps, _brought_mirror, average, forget_tables, interpolation, seen_on
 from openpose_ros.benchmark.crowd import crowd
 from openpose_ros.decode import decode
 from openpose_ros.fields import Fields
@@ -188,6 +188,35 @@ def test_every_array_library_averages_the_same(library: str) -> None:
     assert type(found.heatmaps) is type(there[0].fields.heatmaps)
     np.testing.assert_allclose(np.asarray(found.heatmaps), expected.heatmaps, atol=1e-5)
     np.testing.assert_allclose(np.asarray(found.pafs), expected.pafs, atol=1e-5)
+
+
+def test_tables_are_brought_once_to_the_device_of_the_fields() -> None:
+    """On a GPU each of them would make the frame wait. The strict library refuses to mix devices."""
+    strict: Any = pytest.importorskip("array_api_strict")
+    forget_tables()
+    people = crowd(2, 480, 640)
+    passes = [look(people, grid_of(480, 640, scale, side=128), mirrored=mirrored) for scale, mirrored in
+              ((1.0, False), (1.0, True), (1.5, False))]  # fmt: skip
+    for name in ("CPU_DEVICE", "device1"):
+        there = strict.Device(name)
+        moved = [
+            Pass(
+                replace(
+                    one.fields,
+                    heatmaps=strict.asarray(one.fields.heatmaps, device=there),
+                    pafs=strict.asarray(one.fields.pafs, device=there),
+                ),
+                one.mirrored,
+            )
+            for one in passes
+        ]
+        assert average(moved).heatmaps.device == there
+        known = _brought_maps.cache_info().misses, _brought_mirror.cache_info().misses
+        average(moved)
+        assert (_brought_maps.cache_info().misses, _brought_mirror.cache_info().misses) == known
+    assert _brought_mirror.cache_info().currsize == 2  # one for each device
+    forget_tables()
+    assert _brought_maps.cache_info().currsize == 0
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from importlib import import_module
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
@@ -12,6 +12,9 @@ from openpose_ros.card import Card
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
+
+if TYPE_CHECKING:
+    from openpose_ros.backends.cuda import Frames
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ class BackendError(ValueError):
 
 class Backend(Protocol):
     """Runs one card's network. To be called from one thread at a time.
+
+    One that runs on an NVIDIA GPU also has ``frames`` (:func:`frames_of`).
 
     Attributes:
         name: as in :class:`~openpose_ros.options.BackendOptions`.
@@ -57,6 +62,12 @@ def takes(backend: Backend, batch: Batch) -> bool:
     """Whether the backend can be given a batch at once."""
     count, height, width, _ = batch.images.shape
     return not isinstance(backend, Limited) or backend.takes((count, height, width))
+
+
+def frames_of(backend: Backend) -> Frames | None:
+    """What a backend's frames go through on an NVIDIA GPU; None where it runs on a CPU."""
+    frames: Frames | None = getattr(backend, "frames", None)
+    return frames
 
 
 class Source(NamedTuple):

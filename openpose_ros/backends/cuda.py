@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, cuda
 from torch.cuda import OutOfMemoryError
+
+from openpose_ros.backends.clock import Clock
+from openpose_ros.backends.lens import Lens, PicturesOnGpu, lens_for
+from openpose_ros.backends.staging import Staging
+from openpose_ros.preprocess import Image, Pictures
 
 _log = logging.getLogger(__name__)
 
@@ -40,18 +45,16 @@ REMEMBERED_SHAPES = 256
 WARM_UP = 3
 """Runs before recording: libraries choose their algorithms and take their memory in the first ones."""
 
-IN_FLIGHT = 2
-"""Staging buffers, so that a batch can be written while the one before it is still going up."""
-
 
 class Frames:
     """Batches through some work on one GPU. To be called from one thread; what it needs there is made in it.
 
-    Memory is bounded: ``IN_FLIGHT`` staging buffers of the largest batch on the host, and on the GPU at most ``GRAPHS``
-    graphs, which share one pool of memory.
+    Memory is bounded: two staging buffers of the largest batch on the host, and on the GPU at most ``GRAPHS`` graphs,
+    which share one pool of memory, and what the :class:`~openpose_ros.backends.lens.Lens` keeps.
 
     Attributes:
         captures: how many graphs were recorded so far.
+        clock: of the frame that was queued last: ``upload``, ``network`` and, where that is done here, ``resize``.
     """
 
     def __init__(self, device: str, work: Work, work_of_graph: Callable[[Shape], Work], graphs: bool = True) -> None:
@@ -65,67 +68,96 @@ class Frames:
         """
         self.device = torch.device(device)
         self.captures = 0
+        self.clock = Clock()
         self._work = work
         self._work_of_graph = work_of_graph
         self._graphs_wanted = graphs
         self._seen: Counter[Shape] = Counter()
         self._graphs: OrderedDict[Shape, Graph] = OrderedDict()
-        self._staging: list[Staging] = []
-        self._events: list[cuda.Event] = []
+        self._staging = Staging()
+        self._lens: Lens | None = None
+        self._lens_tried = False
         self._stream: cuda.Stream | None = None
-        self._turn = 0
+        self._queueing = False
 
-    def __call__(self, images: npt.NDArray[np.uint8]) -> Answer:
+    def __call__(self, images: npt.NDArray[np.uint8] | Tensor) -> Answer:
         """Queue a batch and return at once; the caller's stream waits for the answer, which is the caller's to keep.
 
         Args:
-            images: (B, H, W, 3) uint8; may change afterwards.
+            images: (B, H, W, 3) uint8, on the host or on the GPU; may change afterwards.
 
         Raises:
             MemoryError: the GPU has too little memory for this batch; others may still fit.
         """
         batch, height, width, _ = images.shape
-        shape = (batch, height, width)
+        with self.queue(f"a batch of {batch} x {height}x{width}"):
+            return self._answer(images, (batch, height, width))
+
+    @contextmanager
+    def queue(self, what: str = "this frame") -> Iterator[None]:
+        """Within the block everything on the GPU is queued on one stream, for which the caller's waits afterwards.
+
+        Raises:
+            MemoryError: the GPU's memory is used up by ``what``; what can be given back is.
+        """
+        outermost, self._queueing = not self._queueing, True
         try:
             with cuda.device(self.device), torch.inference_mode(), self._on_a_stream_of_its_own():
-                return self._answer(images, shape)
+                if outermost:
+                    self.clock = Clock()
+                yield
+        except MemoryError:
+            self.forget()
+            raise
         except OutOfMemoryError as error:
             self.forget()
             raise MemoryError(
-                f"the GPU has too little memory for a batch of {batch} x {height}x{width}; take a smaller input_size "
-                f"or fewer images at once (max_batch), or end what else runs there ({str(error).splitlines()[0]})"
+                f"the GPU has too little memory for {what}; take a smaller input_size or fewer images at once "
+                f"(max_batch), or end what else runs there ({str(error).splitlines()[0]})"
             ) from error
+        finally:
+            self._queueing = not outermost
 
-    def milliseconds(self) -> dict[str, float]:
-        """``upload`` and ``network`` of the last batch by the GPU's clock; waits for it. Empty before the first."""
-        if not self._events:
-            return {}
-        began, uploaded, answered = self._events
-        answered.synchronize()
-        return {"upload": began.elapsed_time(uploaded), "network": uploaded.elapsed_time(answered)}
+    def pictures(self, images: Sequence[Image]) -> Pictures | PicturesOnGpu:
+        """Source images from which batches are made: on the GPU, where they go up now, if CuPy is there.
+
+        To be called within :meth:`queue`, as the batches' ``batch()``.
+        """
+        if not self._lens_tried:
+            self._lens, self._lens_tried = lens_for(self.device), True
+        return Pictures(images) if self._lens is None else self._lens(images, self.clock)
+
+    @property
+    def page_locked(self) -> int:
+        """Bytes of page-locked memory of the host."""
+        return self._staging.size + (0 if self._lens is None else self._lens.page_locked)
 
     def forget(self) -> None:
         """Give back what is kept from batch to batch, when the GPU no longer works with it."""
         cuda.synchronize(self.device)
         self._graphs.clear()
         self._seen.clear()
-        self._staging.clear()
+        self._staging.forget()
+        if self._lens is not None:
+            self._lens.forget()
         cuda.empty_cache()
 
-    def _answer(self, images: npt.NDArray[np.uint8], shape: Shape) -> Answer:
+    def close(self) -> None:
+        """Give everything back, the work with its network included; it is not called again."""
+        del self._work, self._work_of_graph
+        self.forget()
+
+    def _answer(self, images: npt.NDArray[np.uint8] | Tensor, shape: Shape) -> Answer:
         graph = self._graph(shape)  # first, because it may have to forget everything
-        if not self._events:
-            self._events = [cuda.Event(enable_timing=True) for _ in range(3)]  # type: ignore[no-untyped-call]
-        if not self._staging:
-            self._staging = [Staging() for _ in range(IN_FLIGHT)]
-        self._turn = (self._turn + 1) % IN_FLIGHT
-        began, uploaded, answered = self._events
-        began.record()
-        there = torch.empty(images.shape, dtype=torch.uint8, device=self.device) if graph is None else graph.images
-        self._staging[self._turn].upload(images, there)
-        uploaded.record()
+        self.clock.mark()
+        if isinstance(images, Tensor):
+            there = images if graph is None else graph.images.copy_(images)
+        else:
+            there = torch.empty(images.shape, dtype=torch.uint8, device=self.device) if graph is None else graph.images
+            self._staging.upload([images], there)
+            self.clock.mark("upload")
         answer = self._work(there) if graph is None else graph()
-        answered.record()
+        self.clock.mark("network")
         return answer
 
     def _graph(self, shape: Shape) -> Graph | None:
@@ -167,24 +199,6 @@ class Frames:
         caller.wait_stream(self._stream)
 
 
-class Staging:
-    """Host memory that the GPU reads without a detour."""
-
-    def __init__(self) -> None:
-        self._memory = torch.empty(0, dtype=torch.uint8)
-        self._copied = cuda.Event()  # type: ignore[no-untyped-call]
-
-    def upload(self, images: npt.NDArray[np.uint8], there: Tensor) -> None:
-        """Queue a copy of the images, which may change afterwards, on the current stream."""
-        self._copied.synchronize()  # of the batch before the last one: it hardly ever has to wait
-        if self._memory.numel() < images.size:
-            self._memory = pinned(images.size)
-        here = self._memory[: images.size].view(images.shape)
-        here.numpy()[...] = images
-        there.copy_(here, non_blocking=True)
-        self._copied.record()
-
-
 class Graph:
     """The work of one shape, recorded.
 
@@ -212,8 +226,3 @@ class Graph:
         self._graph.replay()
         heatmaps, pafs = self._answer
         return heatmaps.clone(), pafs.clone()
-
-
-def pinned(size: int) -> Tensor:
-    """So many bytes of page-locked host memory."""
-    return torch.empty(size, dtype=torch.uint8, pin_memory=True)

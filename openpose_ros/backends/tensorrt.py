@@ -61,19 +61,19 @@ class TensorRTBackend:
             self._engines = [self._first_whole()]
             self._from_bytes = FromBytes(card).to(self.device)
         self._loose: dict[Path, Bound] = {}
-        self._frames = Frames(self.device, self._work, self._bound)
+        self.frames = Frames(self.device, self._work, self._bound)
         self._saved = 0
 
     def __call__(self, batch: Batch) -> Fields:
         count, height, width, _ = batch.images.shape
         self._engine_for((count, height, width))
         try:
-            heatmaps, pafs = self._frames(batch.images)
+            heatmaps, pafs = self.frames(batch.images)
         except MemoryError:
             self._loose.clear()
             raise
-        if self._frames.captures != self._saved:
-            self._saved = self._frames.captures
+        if self.frames.captures != self._saved:
+            self._saved = self.frames.captures
             self._save_kernels()
         return Fields(
             heatmaps,
@@ -90,15 +90,12 @@ class TensorRTBackend:
 
     def close(self) -> None:
         self._save_kernels()
-        self._frames.forget()
-        with cuda.device(self.device):
+        cuda.synchronize(self.device)
+        with cuda.device(self.device):  # contexts end before their engines, and memory returns after both
             self._loose.clear()
+            self.frames.close()
             self._engines.clear()
             del self._runtime
-
-    def milliseconds(self) -> dict[str, float]:
-        """What the last batch took on the GPU: ``upload`` and ``network``. Waits for it."""
-        return self._frames.milliseconds()
 
     @property
     def engine_mib(self) -> int:

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from openpose_ros.backends.tensorrt_engine import (
     write,
 )
 from openpose_ros.backends.tensorrt_library import Gpu, Library, check_gpu, library
+from openpose_ros.backends.tensorrt_progress import BUILDING, alive, owner, say
 from openpose_ros.card import Card, file_digest
 
 _log = logging.getLogger(__name__)
@@ -44,8 +45,6 @@ PATIENCE = 5.0
 """Seconds that a child has to end when it is asked to."""
 
 CHILD = "openpose_ros.backends.tensorrt_compile"
-
-BUILDING = "building-"
 
 ABANDONED = 3600.0
 """Seconds after which a folder belongs to nobody if its process is gone; another container's cannot be seen."""
@@ -99,7 +98,8 @@ def build(
             "room": str(room),
             "parent": os.getpid(),
         }
-        _run(order, found, gpu, stop or threading.Event())
+        say(room, card.name, f"for {gpu}, in {precision}")
+        _run(order, found, gpu, stop or threading.Event(), lambda text: say(room, card.name, text))
         plan = (room / "plan").read_bytes()
         if (room / "timing").is_file():
             save_blob(timing, (room / "timing").read_bytes())
@@ -108,8 +108,8 @@ def build(
     return engine
 
 
-def _run(order: dict[str, Any], found: Library, gpu: Gpu, stop: threading.Event) -> None:
-    """The child, from start to end; its last words are an error where there is one."""
+def _run(order: dict[str, Any], found: Library, gpu: Gpu, stop: threading.Event, tell: Callable[[str], None]) -> None:
+    """The child, from start to end; its last words are an error where there is one. ``tell`` hears how far it is."""
     child = subprocess.Popen(
         [sys.executable, "-m", CHILD],
         stdin=subprocess.PIPE,
@@ -128,6 +128,8 @@ def _run(order: dict[str, Any], found: Library, gpu: Gpu, stop: threading.Event)
                 trouble = text
             else:
                 _log.log(logging.getLevelName(level), "%s: %s", found, text)
+                if level == "INFO":
+                    tell(text)
         while child.poll() is None and not stop.wait(0.02):
             pass
     finally:
@@ -203,17 +205,6 @@ def _room() -> Iterator[Path]:
 def _sweep(where: Path) -> None:
     """Remove what builders left that were killed themselves."""
     for room in where.glob(f"{BUILDING}*-*"):
-        owner = room.name.removeprefix(BUILDING).partition("-")[0]
         abandoned = time.time() - room.stat().st_mtime > ABANDONED
-        if owner.isdigit() and abandoned and not _alive(int(owner)):
+        if owner(room) and abandoned and not alive(owner(room)):
             shutil.rmtree(room, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

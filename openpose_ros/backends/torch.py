@@ -31,6 +31,7 @@ class TorchBackend:
 
     name = "torch"
     replayed = True
+    frames: Frames | None = None
 
     def __init__(self, card: Card, options: BackendOptions) -> None:
         """Load the network.
@@ -51,18 +52,17 @@ class TorchBackend:
             torch.set_num_threads(options.threads)
         network = load_network(card)
         self._answer: nn.Module = AnswerFromBytes(network, card, PRECISIONS[self.precision]).to(self.device)
-        self._frames: Frames | None = None
         if self.device == "cpu":
             self._answer = self._on_cpu(self._answer)
         else:
-            self._frames = Frames(self.device, self._answer, lambda shape: self._recorded(), self.replayed)
+            self.frames = Frames(self.device, self._answer, lambda shape: self._recorded(), self.replayed)
 
     def __call__(self, batch: Batch) -> Fields:
-        if self._frames is None:
+        if self.frames is None:
             with torch.inference_mode():
                 heatmaps, pafs = self._answer(torch.from_numpy(batch.images))
         else:
-            heatmaps, pafs = self._frames(batch.images)
+            heatmaps, pafs = self.frames(batch.images)
         return Fields(
             self._given(heatmaps),
             self._given(pafs.unflatten(1, (-1, 2))),
@@ -74,13 +74,9 @@ class TorchBackend:
 
     def close(self) -> None:
         del self._answer
-        if self._frames is not None:
-            self._frames.forget()
-            self._frames = None
-
-    def milliseconds(self) -> dict[str, float]:
-        """What the last batch took on the GPU: ``upload`` and ``network``. Waits for it; empty on a CPU."""
-        return {} if self._frames is None else self._frames.milliseconds()
+        if self.frames is not None:
+            self.frames.close()
+            self.frames = None
 
     def _on_cpu(self, answer: nn.Module) -> nn.Module:
         return frozen(answer, torch.zeros((1, 64, 64, 3), dtype=torch.uint8))

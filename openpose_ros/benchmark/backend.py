@@ -21,26 +21,29 @@ from typing import Any
 import numpy as np
 from array_api_compat import to_device
 
-from openpose_ros.backends import SOURCES, Backend, BackendError, make
+from openpose_ros.backends import SOURCES, Backend, BackendError, frames_of, make
 from openpose_ros.backends.tensorrt_engine import EngineMissingError, export_command
 from openpose_ros.benchmark.crowd import crowd_fields
 from openpose_ros.benchmark.table import summary, timed
+from openpose_ros.benchmark.untrained import UNTRAINED
 from openpose_ros.card import Card
 from openpose_ros.decode import decode
-from openpose_ros.device import gpu_mib, on_gpu, resident_mib
-from openpose_ros.estimator import Estimator
+from openpose_ros.device import forget_peak, gpu_memory, on_gpu, resident_mib
+from openpose_ros.estimator import Estimator, Job
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.preprocess import Batch, Image, plan, prepare
 
 _log = logging.getLogger(__name__)
 
-STAGES = ("upload", "preprocess", "network", "peaks", "limbs", "copy", "assemble")
+STAGES = ("preprocess", "upload", "resize", "network", "peaks", "limbs", "copy", "assemble")
+"""In the order of the frame's way. Where images are resized on the GPU, preprocess is what the host does for it."""
 
 WARM_UP = 8
 """Frames that do not count; after them graphs are recorded and clocks are up."""
 
 IN_FLIGHT = 2
+"""Frames of which the people are not fetched yet, as in predict; a node has as many."""
 
 Size = tuple[int, int]
 
@@ -72,10 +75,12 @@ def rows(wanted: Plan) -> Iterator[dict[str, Any]]:
     """One row for each network, backend, precision, input size and number of people.
 
     Times are medians in milliseconds with the 95th percentile beside them: of the stages, and of ``total``, from the
-    picture to the people, one frame after the other. On a GPU upload, network, peaks, limbs and copy are by its clock.
-    ``frames_per_second`` is with two frames in flight. ``eager`` is how many times faster the network is than in
-    PyTorch's own way, ``host_decode`` how many times faster the decoder is than on the host, download included.
-    ``memory_mib`` is what PyTorch took of the GPU, else the process's resident size.
+    picture to the people, one frame after the other. On a GPU upload, resize, network, peaks, limbs and copy are by its
+    clock; ``candidates_ms`` are the last three together. ``network_share`` is the network's part of ``total``.
+    ``frames_per_second`` is with two frames in flight, ``in_flight_ms`` the time from the picture to the people then.
+    ``eager`` is how many times faster the network is than in PyTorch's own way (``eager_ms``), ``host_decode`` how many
+    times faster the decoder is than on the host, download included (``host_decode_ms``). ``memory_mib`` is the most of
+    the GPU that was in use at once, the network included, else the process's resident size.
 
     Raises:
         BackendError: nothing that was asked for works here.
@@ -97,6 +102,8 @@ def rows(wanted: Plan) -> Iterator[dict[str, Any]]:
                         continue
                     seen.add(kind)
                     for size in wanted.sizes:
+                        if (frames := frames_of(backend)) is not None:
+                            frames.forget()  # what the sizes before it took
                         key = (backend.precision, size)
                         if key not in eager:
                             eager[key] = _eager(card, backend, size, wanted)
@@ -120,6 +127,7 @@ class Crowded:
             backend.precision,
             backend.card,
         )
+        self.frames = frames_of(backend)
 
     def __call__(self, batch: Batch) -> Fields:
         return replace(self._backend(batch), heatmaps=self._shown.heatmaps, pafs=self._shown.pafs)
@@ -134,13 +142,15 @@ def _rows(backend: Backend, size: Size, wanted: Plan, eager: float | None) -> It
     image = _picture(size)
     for count in wanted.people:
         shown = _on_device(crowd_fields(count, *size, backend.card.skeleton), backend.device)
+        forget_peak(backend.device)
         with closing(Estimator(Crowded(backend, shown), inputs, decoding)) as estimator:
-            stages = _stages(estimator, backend, image, wanted.repeats)
-            rate = _pipelined(estimator, image, wanted.repeats)
+            stages = _stages(estimator, image, wanted.repeats)
+            rate, flights = _pipelined(estimator, image, wanted.repeats)
+        used = gpu_memory(backend.device)
         network = summary(stages["network"])["median_ms"]
         here = summary(timed(lambda shown=shown: decode(shown, decoding), wanted.repeats))["median_ms"]  # type: ignore[misc]
         host = _host_decode(shown, decoding, wanted.repeats) if backend.device != "cpu" else None
-        columns = {stage: summary(spent) for stage, spent in stages.items()}
+        columns = {stage: summary(spent) for stage, spent in {**stages, "in_flight": flights}.items()}
         yield {
             "network": backend.card.name,
             "backend": backend.name,
@@ -152,41 +162,59 @@ def _rows(backend: Backend, size: Size, wanted: Plan, eager: float | None) -> It
             "decode_ms": here,
             "network_share": round(network / columns["total"]["median_ms"], 2),
             "frames_per_second": round(rate, 1),
+            "eager_ms": eager,
             "eager": None if eager is None else round(eager / network, 2),
+            "host_decode_ms": host,
             "host_decode": None if host is None else round(host / here, 2),
-            "memory_mib": gpu_mib(backend.device) or resident_mib(),
+            "memory_mib": resident_mib() if used is None else used.most,
+            "notes": backend.card.notes if backend.card.notes == UNTRAINED else "",
             "device": _device(backend.device),
             "software": _software(backend),
         }
 
 
-def _stages(estimator: Estimator, backend: Backend, image: Image, repeats: int) -> dict[str, list[float]]:
+def device_to_measure(wanted: str) -> str:
+    """The device that the flags mean: with ``auto`` and a GPU there, what runs on the CPU alone is left out."""
+    try:
+        from openpose_ros.backends.torch import has_cuda
+    except (ImportError, OSError):
+        return wanted
+    return "cuda" if wanted == "auto" and has_cuda() else wanted
+
+
+def _stages(estimator: Estimator, image: Image, repeats: int) -> dict[str, list[float]]:
     """Milliseconds of every frame, one after the other, by stage."""
-    clock = getattr(backend, "milliseconds", dict)
     spent: dict[str, list[float]] = {}
     for frame in range(-WARM_UP, repeats):
         began = time.perf_counter()
         job = estimator.submit([image])
         job.result()
-        total = 1e3 * (time.perf_counter() - began)
+        found = {**job.milliseconds, "total": 1e3 * (time.perf_counter() - began)}
+        found["candidates"] = sum(found.get(stage, 0.0) for stage in ("peaks", "limbs", "copy"))
         if frame >= 0:
-            found = {**job.milliseconds, **clock(), "total": total}
-            for stage in (*STAGES, "total"):
+            for stage in (*STAGES, "candidates", "total"):
                 if stage in found:
                     spent.setdefault(stage, []).append(found[stage])
     return spent
 
 
-def _pipelined(estimator: Estimator, image: Image, repeats: int) -> float:
-    """Frames a second with two in flight."""
-    began, jobs = time.perf_counter(), deque([estimator.submit([image])])
-    for _ in range(repeats - 1):
-        jobs.append(estimator.submit([image]))
-        if len(jobs) == IN_FLIGHT:
-            jobs.popleft().result()
-    for job in jobs:
-        job.result()
-    return repeats / (time.perf_counter() - began)
+def _pipelined(estimator: Estimator, image: Image, repeats: int) -> tuple[float, list[float]]:
+    """Frames a second with two in flight, and the milliseconds of each from its submission to its people."""
+    flying: deque[tuple[float, Job]] = deque()
+    spent: list[float] = []
+    began = time.perf_counter()
+    for _ in range(repeats):
+        flying.append((time.perf_counter(), estimator.submit([image])))
+        if len(flying) == IN_FLIGHT:
+            spent.append(_landed(*flying.popleft()))
+    while flying:
+        spent.append(_landed(*flying.popleft()))
+    return repeats / (time.perf_counter() - began), spent
+
+
+def _landed(submitted: float, job: Job) -> float:
+    job.result()
+    return 1e3 * (time.perf_counter() - submitted)
 
 
 def _host_decode(shown: Fields, decoding: DecodeOptions, repeats: int) -> float:
@@ -213,13 +241,13 @@ def _eager(card: Card, backend: Backend, size: Size, wanted: Plan) -> float | No
         image = _picture(size)
         grid = plan(image.shape[:2], InputOptions(input_size=f"{size[0]}x{size[1]}"), card.stride)
         batch = prepare([image], [grid], card.pad_value)
-        if plain.device == "cpu":
+        if plain.frames is None:
             return summary(timed(lambda: plain(batch), wanted.repeats))["median_ms"]
         spent = []
         for frame in range(-WARM_UP, wanted.repeats):
             plain(batch)
             if frame >= 0:
-                spent.append(plain.milliseconds()["network"])
+                spent.append(plain.frames.clock.milliseconds()["network"])
         return summary(spent)["median_ms"]
 
 
@@ -252,10 +280,18 @@ def _device(device: str) -> str:
     return device if torch is None or device == "cpu" else f"{device}, {torch.cuda.get_device_name(device)}"
 
 
+def _cupy() -> list[str]:
+    """Version of the CuPy that is there, whichever package it came with."""
+    module = sys.modules.get("cupy")
+    return [] if module is None else [str(module.__version__)]
+
+
 def _software(backend: Backend) -> str:
-    """Versions of what runs the network."""
+    """Versions of what runs the network and, on a GPU, the decoder."""
     packages = {"openvino": ("openvino",), "tensorrt": ("tensorrt", "tensorrt_rtx", "torch")}
     found = []
+    if backend.device != "cpu":
+        found = [f"CUDA {sys.modules['torch'].version.cuda}", *(f"cupy {known}" for known in _cupy())]
     for package in packages.get(backend.name, ("torch",)):
         try:
             found.append(f"{package} {version(package)}")

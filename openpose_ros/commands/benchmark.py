@@ -13,14 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from openpose_ros.backends import SOURCES
-from openpose_ros.benchmark import backend, decode, lifting, memory, table, tracking
-from openpose_ros.card import Card
+from openpose_ros.benchmark import decode, lifting, memory, table, tracking
+from openpose_ros.commands.backends import ABOUT, backend_flags, measure
 from openpose_ros.commands.end_to_end import end_to_end_flags, end_to_end_plan
 from openpose_ros.estimator import Estimator
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions, TrackOptions
-from openpose_ros.weights.catalogue import find_card
-from openpose_ros.weights.default import default_model
 
 ACCURACY = """With --json it goes on where an earlier call was interrupted. Arithmetic is float32 unless --precision
 says otherwise. The networks are those installed by name and those in --weights."""
@@ -38,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ModuleNotFoundError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("benchmark: ended", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -57,27 +57,6 @@ def _decode(arguments: argparse.Namespace) -> None:
             print(f"{size}, {count} people: everything but the network {own:.2f} ms a frame")
     if arguments.json:
         table.save(arguments.json, "decode", rows, arguments.command)
-
-
-def _backend(arguments: argparse.Namespace) -> None:
-    models = [find_card(name) for name in arguments.models] or [default_model()]
-    wanted = backend.Plan(
-        cards=tuple(Card.load(model) for model in models),
-        backends=tuple(arguments.backend),
-        precisions=tuple(arguments.precision),
-        sizes=tuple(arguments.sizes),
-        people=tuple(arguments.people),
-        repeats=arguments.repeats,
-        options=BackendOptions(device=arguments.device, threads=arguments.threads),
-    )
-    rows = list(backend.rows(wanted))
-    what = ("network", "backend", "precision", "size", "people", *(f"{stage}_ms" for stage in backend.STAGES))
-    print(table.show(rows, (*what, "total_ms", "total_p95_ms")))
-    print()
-    shares = ("decode_ms", "network_share", "frames_per_second", "eager", "host_decode", "memory_mib")
-    print(table.show(rows, (*what[:5], *shares)))
-    if arguments.json:
-        table.save(arguments.json, "backend", rows, arguments.command)
 
 
 def _accuracy(arguments: argparse.Namespace) -> None:
@@ -291,25 +270,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     accurate.add_argument("--markdown", action="store_true", help="print the table as docs/accuracy.md has it")
 
-    about = "a frame on every backend, precision and input size, beside PyTorch's own way and a decoder on the host"
-    whole = kinds.add_parser("backend", help=about, description=f"A{about[1:]}.")
-    whole.set_defaults(run=_backend)
-    offered = {option.name: option for option in BackendOptions.options()}
-    whole.add_argument("--models", nargs="*", default=[], metavar="MODEL", help="cards or models (the best there is)")
-    whole.add_argument(
-        "--backend", nargs="+", choices=list(SOURCES), default=list(SOURCES), help="backends (all that work here)"
-    )
-    whole.add_argument(
-        "--precision", nargs="+", choices=offered["precision"].choices, default=["auto", "float32"],
-        help="arithmetic of the network (auto float32)",
-    )  # fmt: skip
-    whole.add_argument(
-        "--sizes", type=_size, nargs="+", default=[(256, 456), (368, 656), (736, 1312)], metavar="HxW",
-        help="sizes of the network's input, height x width (256x456 368x656 736x1312)",
-    )  # fmt: skip
-    whole.add_argument("--people", type=_count, nargs="+", default=[1, 20, 100], help="numbers of people (1 20 100)")
-    whole.add_argument("--repeats", type=_count, default=100, help="frames of each measurement (100)")
-    BackendOptions.add_arguments(whole, skip=("backend", "precision"))
+    whole = kinds.add_parser("backend", help=ABOUT)
+    whole.set_defaults(run=measure)
+    backend_flags(whole)
 
     about = "every stage of a frame for input sizes and numbers of people, beside a textbook decoder in the same run"
     stages = kinds.add_parser("decode", help=about, description=about.capitalize() + ".")

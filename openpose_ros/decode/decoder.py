@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from openpose_ros.fields import Fields
 from openpose_ros.grid import Grid
 from openpose_ros.options import DecodeOptions
 from openpose_ros.people import JointState, People
+
+if TYPE_CHECKING:
+    from openpose_ros.decode.kernels import Kernels, Search
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -47,6 +50,22 @@ class Candidates:
     milliseconds: dict[str, float] = field(default_factory=dict)
 
 
+class Underway:
+    """Candidates that a GPU is asked for and does not have yet."""
+
+    def __init__(self, search: Search, fields: Fields) -> None:
+        self._search, self._fields = search, fields
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when they are on the host; a TimeoutError after so many seconds."""
+        self._search.wait(timeout)
+
+    def candidates(self) -> Candidates:
+        """Wait for them. Once only."""
+        peaks, connections, spent = self._search.result()
+        return Candidates(peaks, connections, self._fields, spent)
+
+
 def decode(fields: Fields, options: DecodeOptions, person_score: PersonScore = evidence) -> list[People]:
     """The people of every image of a batch, best first."""
     return people(candidates(fields, options), options, person_score)
@@ -54,12 +73,26 @@ def decode(fields: Fields, options: DecodeOptions, person_score: PersonScore = e
 
 def candidates(fields: Fields, options: DecodeOptions) -> Candidates:
     """Peaks and limbs, on the device that holds the fields; on an NVIDIA GPU by ``kernels.py`` where CuPy is."""
+    found = begin(fields, options)
+    return found.candidates() if isinstance(found, Underway) else found
+
+
+def begin(fields: Fields, options: DecodeOptions) -> Candidates | Underway:
+    """The same, without waiting where a GPU's kernels do it: they are queued behind what made the fields."""
     gpu = gpu_index(fields.heatmaps)
     kernels = None if gpu is None or not len(fields) else _kernels(gpu)
-    if kernels is not None:
-        found_peaks, found_limbs, spent = kernels.start(fields, options).result()
-        return Candidates(found_peaks, found_limbs, fields, spent)
-    return array_candidates(fields, options)
+    return array_candidates(fields, options) if kernels is None else Underway(kernels.start(fields, options), fields)
+
+
+def forget_memory(device: str) -> None:
+    """Give back the memory that decoding on a device (``cpu``, ``cuda:N``) keeps from frame to frame."""
+    if (kernels := _known_kernels(device)) is not None:
+        kernels.forget()
+
+
+def page_locked(device: str) -> int:
+    """Bytes of the host that decoding on a device keeps for copies from it."""
+    return 0 if (kernels := _known_kernels(device)) is None else kernels.page_locked
 
 
 def array_candidates(fields: Fields, options: DecodeOptions) -> Candidates:
@@ -160,16 +193,25 @@ def _loops() -> Any:
     return compiled
 
 
-@cache
-def _kernels(gpu: int) -> Any:
+_compiled: dict[int, Kernels | None] = {}
+
+
+def _kernels(gpu: int) -> Kernels | None:
     """The compiled kernels of a GPU; None, and said once, where the array form has to do."""
     from openpose_ros.decode.kernels import Kernels
 
-    try:
-        return Kernels(Cuda(gpu))
-    except GpuError as error:
-        _log.warning("peaks and limbs run as array operations on the GPU, slower than its kernels: %s", error)
-        return None
+    if gpu not in _compiled:
+        try:
+            _compiled[gpu] = Kernels(Cuda(gpu))
+        except GpuError as error:
+            _log.warning("peaks and limbs run as array operations on the GPU, slower than its kernels: %s", error)
+            _compiled[gpu] = None
+    return _compiled[gpu]
+
+
+def _known_kernels(device: str) -> Kernels | None:
+    """Those that were compiled already."""
+    return _compiled.get(int(device.partition(":")[2] or 0)) if device.startswith("cuda") else None
 
 
 class _Reference:

@@ -16,9 +16,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from array_api_compat import array_namespace
 
 from openpose_ros.decode.limbs import DENSER, PROBE_MEAN, PROBES, Connections, needed
 from openpose_ros.decode.peaks import Peaks
-from openpose_ros.device import Bytes, Memory
+from openpose_ros.device import Bytes, Gpu, Memory
 from openpose_ros.fields import Fields
 from openpose_ros.options import DecodeOptions
 
@@ -53,25 +53,8 @@ CONNECTIONS = 1 << 16
 FIRST_COPY = 1 << 16
 """Bytes that are copied before anything is known; from then on a little more than the last frame needed."""
 
-
-class Gpu(Protocol):
-    """What is asked of a GPU; :class:`openpose_ros.device.Cuda` says what each one does."""
-
-    processors: int
-
-    def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]: ...
-    def stream_of(self, array: Any) -> int: ...
-    def pointer(self, array: Any) -> int: ...
-    def on(self, stream: int) -> Any: ...
-    def zeros(self, size: int) -> Memory: ...
-    def pinned(self, size: int) -> Bytes: ...
-    def launch(self, kernel: Any, blocks: int, threads: int, arguments: Sequence[Any]) -> None: ...
-    def upload(self, memory: Memory, values: npt.NDArray[Any]) -> None: ...
-    def download(self, values: Bytes, memory: Memory, first: int, last: int) -> None: ...
-    def event(self) -> Any: ...
-    def record(self, event: Any) -> None: ...
-    def wait(self, event: Any) -> None: ...
-    def milliseconds(self, first: Any, last: Any) -> float: ...
+LOOK_AGAIN = 1e-3
+"""Seconds between two looks at whether the GPU is done, for whoever does not wait for ever."""
 
 
 def source() -> str:
@@ -103,6 +86,17 @@ class Kernels:
         self.functions = gpu.compile(source(), NAMES, OPTIONS)
         self.idle: deque[Room] = deque()
         self.relaunches = 0
+        self._rooms: WeakSet[Room] = WeakSet()
+
+    @property
+    def page_locked(self) -> int:
+        """Bytes of the host that the GPU writes to."""
+        return sum(len(room.host) for room in list(self._rooms))
+
+    def forget(self) -> None:
+        """Give back the memory that belongs to no frame in flight."""
+        self.idle.clear()
+        self.gpu.give_back()
 
     def start(self, fields: Fields, options: DecodeOptions) -> Search:
         """Queue both steps and the copy behind what made the fields, and return at once; the result must be fetched.
@@ -117,6 +111,7 @@ class Kernels:
                 room = self.idle.pop()
             except IndexError:
                 room = Room(self.gpu)
+                self._rooms.add(room)
             search = Search(self, fields, options, stream, room)
             search.launch()
         return search
@@ -212,6 +207,22 @@ class Search:
         gpu.download(room.host, result, 0, room.copied)
         gpu.record(copied)
 
+    def wait(self, timeout: float | None = None) -> None:
+        """Return when the GPU has done what was queued.
+
+        Raises:
+            TimeoutError: it has not within so many seconds.
+        """
+        gpu, done = self._kernels.gpu, self._room.events[3]
+        if timeout is None:
+            gpu.wait(done)
+            return
+        deadline = time.monotonic() + timeout
+        while not gpu.happened(done):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"no answer from the GPU within {timeout} seconds")
+            time.sleep(LOOK_AGAIN)
+
     def result(self) -> tuple[Peaks, Connections, dict[str, float]]:
         """Wait, and read the candidates. Once only: another frame uses the memory afterwards.
 
@@ -220,7 +231,7 @@ class Search:
             ``copy`` by the GPU's clock, ``wait`` what else passed, such as the network before them.
         """
         room, gpu = self._room, self._kernels.gpu
-        gpu.wait(room.events[3])
+        self.wait()
         while True:
             peaks, pairs, connections, _ = room.host[:HEADER].view(np.int64).tolist()
             used = HEADER + 20 * peaks + 16 * connections

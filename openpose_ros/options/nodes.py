@@ -59,6 +59,15 @@ class PoseNodeOptions(OptionSet):
         maximum=64,
         live=True,
     )
+    in_flight: int = option(
+        2,
+        "images, or batches of them, that are under way at once: with 2 the network looks at the next one while people "
+        "of this one are found and published; with 1 it waits, which gives fewer images a second and leaves each the "
+        "whole processor",
+        minimum=1,
+        maximum=2,
+        live=True,
+    )
     value_range: str = option(
         "",
         "the values that count as black and white in images without a range of their own (32FC1, 16UC1 and the "

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.timer import Timer
 
 from openpose_ros.adaptive import AdaptiveSize
-from openpose_ros.device import gpu_mib, resident_mib
+from openpose_ros.device import resident_mib
 from openpose_ros.options import HealthOptions
 from openpose_ros.ros.stream import Stream
 from openpose_ros.ros.tally import Tally
@@ -96,10 +96,7 @@ def node_status(
         "precision": backend.precision,
         "input size": input_size,
     }
-    used = gpu_mib(backend.device)
-    if used is not None:
-        # PyTorch does not count what a TensorRT engine takes for its weights.
-        values["GPU memory (MiB)"] = used + int(getattr(backend, "engine_mib", 0))
+    values |= estimator.about_gpu()
     level, message = OK, f"{state}: {card.name} on {backend.device}"
     if sizing is not None:
         cost = sizing.cost

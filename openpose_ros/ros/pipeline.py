@@ -1,7 +1,8 @@
 """The way of an image: mailbox -> read -> estimator -> publish, in a thread of its own.
 
 While the network looks at an image, the people of the one before are found and published; an image is taken from the
-mailbox only when the network is free for it, so that it is the newest there is.
+mailbox only when the network is free for it, so that it is the newest there is. With the parameter ``in_flight`` at 1
+the network waits for the publishing, too.
 """
 
 from __future__ import annotations
@@ -96,8 +97,12 @@ class Pipeline:
                 self._finish(seen)
             if begun is not None:
                 begun.job.wait()
+            seen = begun
+            if seen is not None and self._streams[0].settings.node.in_flight == 1:
+                self._finish(seen)
+                seen = None
             self._adapt(begun, time.perf_counter() - began)
-            seen, self._turn = begun, None
+            self._turn = None
 
     def _most(self) -> int:
         """Images that go through the network together."""

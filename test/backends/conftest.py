@@ -82,8 +82,10 @@ class CudaOnCpu:
     @contextmanager
     def stream(self, stream: Stream) -> Iterator[None]:
         before, self.current = self.current, stream
-        yield
-        self.current = before
+        try:
+            yield
+        finally:
+            self.current = before
 
     @contextmanager
     def device(self, device: Any) -> Iterator[None]:
@@ -114,12 +116,15 @@ class CudaOnCpu:
 def cuda_on_cpu(monkeypatch: pytest.MonkeyPatch) -> CudaOnCpu:
     """The backends' CUDA parts, working on the CPU; what is called there exists in torch.cuda under that name."""
     torch = pytest.importorskip("torch")
-    import openpose_ros.backends.cuda as module
+    from openpose_ros.backends import clock, staging
+    from openpose_ros.backends import cuda as module
 
     fake = CudaOnCpu()
     for name, value in {**vars(CudaOnCpu), **vars(fake)}.items():
         if callable(value) and not name.startswith("_"):
             assert hasattr(torch.cuda, name), name
-    monkeypatch.setattr(module, "cuda", fake)
-    monkeypatch.setattr(module, "pinned", lambda size: torch.empty(size, dtype=torch.uint8))
+    for uses in (module, staging, clock):
+        monkeypatch.setattr(uses, "cuda", fake)
+    monkeypatch.setattr(staging, "pinned", lambda size: torch.empty(size, dtype=torch.uint8))
+    monkeypatch.setattr(module, "lens_for", lambda device: None)
     return fake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ torch = pytest.importorskip("torch")
 from torch import Tensor
 
 import openpose_ros.backends.cuda as cuda
-from openpose_ros.backends.cuda import CAPTURE_AFTER, GRAPHS, IN_FLIGHT, Frames, Graph, Shape
+from openpose_ros.backends import staging
+from openpose_ros.backends.cuda import CAPTURE_AFTER, GRAPHS, Frames, Graph, Shape
 
 Images = npt.NDArray[np.uint8]
 
@@ -177,6 +179,60 @@ def test_without_room_on_the_gpu_one_frame_fails_and_the_next_goes_on(replayed: 
     run(images(16))
 
 
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory\nmore"), r"memory for this frame; .*\(CUDA out of memory\)$"),
+        (MemoryError("T4 has too little memory for 3 MiB more"), "^T4 has too little memory for 3 MiB more$"),
+    ],
+)
+def test_whatever_runs_out_of_memory_within_a_frame_is_an_error_of_that_frame(
+    replayed: Any, failure: Exception, told: str
+) -> None:
+    run = frames()
+
+    def frame() -> None:
+        with run.queue():
+            run(images())
+            raise failure
+
+    with pytest.raises(MemoryError, match=told):
+        frame()
+    assert replayed.freed == 1
+    assert run.page_locked == 0
+    with run.queue():
+        run(images())
+    assert replayed.current is replayed.default
+
+
+def test_when_it_is_closed_the_network_is_gone_before_memory_is_given_back(replayed: Any) -> None:
+    class Network(torch.nn.Module):
+        def forward(self, there: Tensor) -> tuple[Tensor, Tensor]:
+            return there.float(), there.float()
+
+    network = Network()
+    there = weakref.ref(network)
+    run = Frames("cpu:0", network, lambda shape: Work())
+    for _ in range(CAPTURE_AFTER + 1):
+        run(images())
+    del network
+    left: list[bool] = []
+    replayed.empty_cache = lambda: left.append(there() is not None)
+    run.close()
+    assert left == [False]
+
+
+def test_a_batch_within_the_queue_is_timed_together_with_what_else_is_done_there(replayed: Any) -> None:
+    run = frames()
+    run(images())
+    with run.queue():
+        for _ in range(3):
+            run(images())
+    assert run.clock.milliseconds() == {"upload": 4.5, "network": 4.5}
+    run(torch.from_numpy(images()))  # which lies on the GPU already
+    assert run.clock.milliseconds() == {"network": 1.5}
+
+
 def test_what_cannot_be_recorded_runs_on_without_graphs(replayed: Any, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(shape: Shape) -> Work:
         raise RuntimeError("operation not permitted\nwhen stream is capturing")
@@ -199,18 +255,19 @@ def test_graphs_can_be_left_out(replayed: Any) -> None:
 
 def test_staging_memory_is_bounded_by_the_largest_batch(replayed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
-    monkeypatch.setattr(cuda, "pinned", lambda size: taken.append(size) or torch.empty(size, dtype=torch.uint8))
+    monkeypatch.setattr(staging, "pinned", lambda size: taken.append(size) or torch.empty(size, dtype=torch.uint8))
     run = frames()
     for height in (16, 64, 32, 64, 16, 8, 48):
         run(images(height))
-    assert len(taken) <= 2 * IN_FLIGHT
+    assert len(taken) <= 2 * staging.BUFFERS
     assert max(taken) == 64 * 24 * 3
+    assert run.page_locked <= staging.BUFFERS * max(taken)
 
 
 def test_the_gpus_clock_is_read_on_request(replayed: Any) -> None:
     run = frames()
     run(images())
-    assert run.milliseconds() == {"upload": 1.5, "network": 1.5}
+    assert run.clock.milliseconds() == {"upload": 1.5, "network": 1.5}
 
 
 def test_a_graph_reads_its_own_images() -> None:

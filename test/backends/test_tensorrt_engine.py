@@ -47,6 +47,7 @@ from openpose_ros.backends.tensorrt_engine import (
     write,
 )
 from openpose_ros.backends.tensorrt_library import Gpu, Library, check_gpu, library
+from openpose_ros.backends.tensorrt_progress import heard
 from openpose_ros.card import Card
 from openpose_ros.skeleton import COCO_17
 
@@ -286,6 +287,39 @@ def test_a_build_can_be_ended_and_leaves_nothing(
             job.result(30)
     assert _gone(process)
     assert list(cache.iterdir()) == []
+    assert heard(CARD.name) == ""
+
+
+def test_others_hear_how_far_a_build_is(
+    file: Callable[..., Path], cache: Path, child: Callable[[str], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    child(SLEEPER.replace("pid %d", "Building engine: step 3 of 40, pid %d"))
+    stop = threading.Event()
+    with caplog.at_level(logging.INFO, "openpose_ros"), ThreadPoolExecutor(1) as worker:
+        job = worker.submit(build, file(), CARD, "float32", SIZES, GPU, stop)
+        _said_pid(caplog)
+        deadline = time.monotonic() + 30
+        while not heard(CARD.name).startswith("being built: Building engine: step 3 of 40"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert heard("another network") == ""
+        stop.set()
+        with pytest.raises(BackendError, match="was ended"):
+            job.result(30)
+    assert heard(CARD.name) == ""
+
+
+def test_builds_that_were_killed_or_are_torn_are_not_heard_of(cache: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name, text in (
+        (f"building-{ended.pid}-x", json.dumps({"card": CARD.name, "text": "step 1"})),
+        (f"building-{os.getpid()}-y", '{"card": '),
+        ("building-nobody-z", json.dumps({"card": CARD.name, "text": "step 1"})),
+    ):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "said.json").write_text(text)
+    assert heard(CARD.name) == ""
 
 
 def test_an_interrupted_parent_ends_the_child(

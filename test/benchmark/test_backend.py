@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,16 @@ pytest.importorskip("torch")
 import openpose_ros.benchmark.backend as benchmark
 from openpose_ros.backends import BackendError, SyntheticBackend
 from openpose_ros.backends.tensorrt_engine import EngineMissingError
+from openpose_ros.backends.torch import TorchBackend
 from openpose_ros.benchmark.backend import Crowded, Plan, rows
 from openpose_ros.benchmark.crowd import crowd_fields
-from openpose_ros.card import Card
+from openpose_ros.benchmark.untrained import UNTRAINED, measurable
+from openpose_ros.card import Card, CardError
 from openpose_ros.commands.benchmark import main
+from openpose_ros.device import GpuMemory
 from openpose_ros.estimator import Estimator
-from openpose_ros.options import BackendOptions
+from openpose_ros.options import BackendOptions, InputOptions
+from openpose_ros.preprocess import Batch, Pictures, plan
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +33,7 @@ def cold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark, "WARM_UP", 0)
 
 
+INPUTS = InputOptions(input_size="64x96")
 ON_CPU = BackendOptions(device="cpu", threads=1)
 
 
@@ -107,7 +113,7 @@ def test_a_missing_engine_is_built_first(random_card: Card, monkeypatch: pytest.
     assert commands[0][1:] == [*expected, "--sizes", "64x96"]
 
 
-def test_the_command_prints_two_tables_and_writes_the_rows(
+def test_the_command_prints_three_tables_and_writes_the_rows(
     random_card: Card, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     out = tmp_path / "out.json"
@@ -116,6 +122,7 @@ def test_the_command_prints_two_tables_and_writes_the_rows(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:5] == ["network", "backend", "precision", "size", "people"]
     assert sum("network_share" in line for line in lines) == 1
+    assert sum("total_p95_ms" in line for line in lines) == 1
     assert '"eager"' in out.read_text()
     assert "not measured: tensorrt" in caplog.text
 
@@ -133,14 +140,61 @@ def test_a_crowd_on_a_gpu_is_compared_with_the_decoder_on_the_host(
     monkeypatch.setattr(benchmark, "_on_device", lambda fields, device: fields)
     monkeypatch.setattr(benchmark, "_eager", lambda *arguments: 10.0)
     monkeypatch.setattr(benchmark, "_device", lambda device: device)
+    monkeypatch.setattr(benchmark, "_software", lambda backend: "")
+    monkeypatch.setattr(benchmark, "gpu_memory", lambda device: GpuMemory(taken=900, most=700, free=1))
+    monkeypatch.setattr("openpose_ros.estimator.forget_memory", lambda device: None)
+    happened: list[str] = []
+    monkeypatch.setattr(benchmark, "forget_peak", happened.append)
+    clock = SimpleNamespace(milliseconds=lambda: {"upload": 0.5, "resize": 0.25, "network": 2.0})
 
     class OnGpu(SyntheticBackend):
         device = "cuda:0"
-
-        def milliseconds(self) -> dict[str, float]:
-            return {"upload": 0.5, "network": 2.0}
+        frames = SimpleNamespace(
+            queue=nullcontext, pictures=Pictures, clock=clock, forget=lambda: happened.append("forget")
+        )
 
     monkeypatch.setattr(benchmark, "make", lambda name, card, options: OnGpu(card))
     (row,) = rows(small(random_card, people=(2,)))
-    assert (row["upload_ms"], row["network_ms"], row["eager"]) == (0.5, 2.0, 5.0)
-    assert row["host_decode"] > 0
+    assert (row["upload_ms"], row["resize_ms"], row["network_ms"], row["eager"]) == (0.5, 0.25, 2.0, 5.0)
+    assert row["candidates_ms"] == pytest.approx(row["peaks_ms"] + row["limbs_ms"], rel=0.5)
+    assert row["in_flight_p95_ms"] >= row["in_flight_ms"] > 0
+    assert row["host_decode"] == pytest.approx(row["host_decode_ms"] / row["decode_ms"], abs=0.01)
+    assert row["memory_mib"] == 700
+    assert happened == ["forget", "cuda:0"]  # what other sizes took does not count
+
+
+def test_a_network_without_weights_is_measured_with_random_ones(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    described = tmp_path / "nothing.yaml"
+    described.write_text("name: nothing\nnetwork: {type: lightweight, channels: 16}\nskeleton: COCO-18\n")
+    card, again = (measurable(str(described), tmp_path_factory.mktemp("weights")) for _ in range(2))
+    assert card.notes == UNTRAINED
+    assert again.sha256 == card.sha256  # so that an engine is built for it once
+    (row,) = rows(small(card, people=(1,)))
+    assert (row["network"], row["notes"]) == ("nothing", UNTRAINED)
+    batch = Batch(np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), np.uint8), (plan((64, 96), INPUTS, 8),))
+    fields = TorchBackend(card, ON_CPU)(batch)
+    assert np.isfinite(fields.heatmaps).all()
+    assert 1e-3 < fields.heatmaps.std() < 1e3
+
+
+def test_networks_that_can_be_trained_go_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Card] = []
+    monkeypatch.setattr("openpose_ros.benchmark.untrained.with_random_weights", lambda card, folder: made.append(card))
+    measurable("cmu", tmp_path)
+    assert made[0].network["backbone"] == "vgg19"
+    assert made[0].network["stages"]["refinements"] == 5
+    with pytest.raises(CardError, match="no model 'nonsense'"):
+        measurable("nonsense", tmp_path)
+
+
+def test_a_card_with_weights_is_taken_as_it_is(random_card: Card, tmp_path: Path) -> None:
+    assert measurable(str(random_card.path), tmp_path).sha256 == random_card.sha256
+
+
+def test_with_a_gpu_there_what_runs_on_the_cpu_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, expected in ((True, "cuda"), (False, "auto")):
+        monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda there=there: there)
+        assert benchmark.device_to_measure("auto") == expected
+        assert benchmark.device_to_measure("cuda:1") == "cuda:1"

@@ -36,6 +36,15 @@ def test_decode_measures_a_network_when_there_is_one(tmp_path: Path) -> None:
     assert "network" in {row["stage"] for row in json.loads(out.read_text())["decode"]}
 
 
+def test_an_interrupt_ends_it_with_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(wanted: object) -> list[dict[str, object]]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("openpose_ros.benchmark.decode.rows", interrupted)
+    assert main(["decode"]) == 130
+    assert capsys.readouterr().err == "benchmark: ended\n"
+
+
 def test_memory_writes_the_size_over_the_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     assert main(["memory", "--backend", "synthetic", "--frames", "6", "--json", str(out)]) == 0

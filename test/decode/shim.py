@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -23,15 +24,19 @@ from openpose_ros.device import Memory
 
 HERE = Path(__file__).parent
 FLAGS = ("-std=c++17", "-shared", "-fPIC", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra", "-Werror")
-SANITIZED = ("1 x 1 cells", "2 x 2 cells", "5 x 33 cells of ties", "a plateau", "no heat", "padding", "cells of nan")
+SANITIZED = (
+    "1 x 1 cells", "2 x 2 cells", "5 x 33 cells of ties", "a plateau", "no heat", "padding", "cells of nan", "a batch",
+    "200 people",
+)  # fmt: skip
+REAL = "as a network answers photos"
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 
 
-def build(folder: Path, *flags: str) -> Path:
-    """The shared library of kernels.cu behind shim.h."""
-    exports = "\n".join(f"SHIM_EXPORT({name})" for name in kernels.NAMES)
+def build(folder: Path, *flags: str, source: str | None = None, names: Sequence[str] = kernels.NAMES) -> Path:
+    """The shared library of kernels.cu, or of other kernels, behind shim.h."""
+    exports = "\n".join(f"SHIM_EXPORT({name})" for name in names)
     text, library = folder / "kernels.cpp", folder / "kernels.so"
-    text.write_text(f'#include "{HERE / "shim.h"}"\n{kernels.source()}\n{exports}\n')
+    text.write_text(f'#include "{HERE / "shim.h"}"\n{source or kernels.source()}\n{exports}\n')
     done = subprocess.run(["g++", *FLAGS, *(flags or ("-O2",)), str(text), "-o", str(library)], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return library
@@ -53,6 +58,7 @@ class Shim:
         self.launched: list[str] = []
         self.downloaded: list[int] = []
         self.taken = 0
+        self.given_back = 0
 
     def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]:
         return [getattr(self._library, f"launch_{name}") for name in names]
@@ -61,6 +67,9 @@ class Shim:
         return 7
 
     def pointer(self, array: Any) -> int:
+        if hasattr(array, "data_ptr"):  # PyTorch's
+            assert array.is_contiguous()
+            return int(array.data_ptr())
         assert array.flags.c_contiguous and array.dtype == np.float32
         return int(array.ctypes.data)
 
@@ -101,11 +110,24 @@ class Shim:
     def record(self, event: list[float]) -> None:
         event[0] = time.perf_counter()
 
+    def happened(self, event: list[float]) -> bool:
+        return bool(event[0])
+
     def wait(self, event: list[float]) -> None:
         assert event[0]
 
     def milliseconds(self, first: list[float], last: list[float]) -> float:
         return 1e3 * (last[0] - first[0])
+
+    def give_back(self) -> None:
+        self.given_back += 1
+
+
+def sanitizer_runtimes() -> list[str]:
+    """Libraries that must be loaded before anything else for ``SANITIZERS``; none where g++ does not have them."""
+    asked = (["g++", f"-print-file-name=lib{name}.so"] for name in ("asan", "ubsan"))
+    runtimes = [subprocess.run(words, capture_output=True, text=True).stdout.strip() for words in asked]
+    return runtimes if all(os.path.isabs(path) for path in runtimes) else []
 
 
 def load(name: str) -> Any:
@@ -119,12 +141,17 @@ def load(name: str) -> Any:
 
 
 def main() -> None:
-    """Some small scenes through the given library, with few candidates: a sanitizer makes everything slow."""
+    """Some scenes through the given library, with few candidates: a sanitizer makes everything slow. A second argument
+    is a file of fields, as ``numpy.savez(file, heatmaps=..., pafs=...)`` writes them."""
     scenes = load("kernel_scenes")
     on_cpu = kernels.Kernels(Shim(Path(sys.argv[1])), threads=32, pair_threads=32)
-    for name, fields, options in scenes.small_scenes():
-        if name not in SANITIZED:
-            continue
+    every = [scene for scene in (*scenes.small_scenes(), *scenes.scenes()) if scene[0] in SANITIZED]
+    for file in sys.argv[2:]:
+        with np.load(file) as real:
+            grids = scenes.noise(*real["heatmaps"].shape[2:], len(real["heatmaps"])).grids
+            fields = replace(every[0][1], heatmaps=real["heatmaps"], pafs=real["pafs"], grids=grids)
+        every.append((REAL, fields, scenes.DEFAULTS))
+    for name, fields, options in every:
         few = replace(options, max_candidates=min(options.max_candidates, 8))
         scenes.check(on_cpu, fields, few, lambda array: array)
         print(f"{name}: as the array form")

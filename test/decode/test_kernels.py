@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import os
@@ -21,6 +22,7 @@ from openpose_ros.benchmark.crowd import crowd_fields
 from openpose_ros.decode import candidates, decode, decoder, kernels
 from openpose_ros.decode.kernels import Kernels
 from openpose_ros.device import GpuError
+from openpose_ros.fields import Fields
 from openpose_ros.options import DecodeOptions, InputOptions
 from openpose_ros.skeleton import BODY_25
 
@@ -78,11 +80,12 @@ def test_crowds_and_noise_have_the_candidates_of_the_array_form(
     assert len(kernel_scenes.check(on_cpu, fields, options, stay).limb) > 100
 
 
-def test_photos_have_the_candidates_of_the_array_form(on_cpu: Kernels, photos: list[npt.NDArray[np.uint8]]) -> None:
+@pytest.fixture(scope="session")
+def real(photos: list[npt.NDArray[np.uint8]]) -> Fields:
+    """What the bundled network says of photos."""
     torch = pytest.importorskip("torch")
     from openpose_ros.backends.torch import AnswerFromBytes
     from openpose_ros.card import Card
-    from openpose_ros.fields import Fields
     from openpose_ros.preprocess import plan, prepare
     from openpose_ros.weights.default import default_model
     from openpose_ros.weights.store import load_network
@@ -92,8 +95,11 @@ def test_photos_have_the_candidates_of_the_array_form(on_cpu: Kernels, photos: l
     batch = prepare(photos, grids, card.pad_value)
     with torch.inference_mode():
         heatmaps, pafs = AnswerFromBytes(load_network(card), card, torch.float32)(torch.from_numpy(batch.images))
-    fields = Fields(heatmaps.numpy(), pafs.unflatten(1, (-1, 2)).numpy(), batch.grids, card.skeleton, card.paf_offset)
-    assert len(kernel_scenes.check(on_cpu, fields, DEFAULTS, stay).limb) > 100
+    return Fields(heatmaps.numpy(), pafs.unflatten(1, (-1, 2)).numpy(), batch.grids, card.skeleton, card.paf_offset)
+
+
+def test_photos_have_the_candidates_of_the_array_form(on_cpu: Kernels, real: Fields) -> None:
+    assert len(kernel_scenes.check(on_cpu, real, DEFAULTS, stay).limb) > 100
 
 
 def test_the_order_of_threads_and_blocks_changes_nothing_at_all(library: Path) -> None:
@@ -196,12 +202,10 @@ def test_fields_need_be_neither_contiguous_nor_float32(on_cpu: Kernels, kind: An
 
 
 @pytest.fixture
-def as_if_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def as_if_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """NumPy arrays count as lying on GPU 3."""
     monkeypatch.setattr(decoder, "gpu_index", lambda array: 3)
-    decoder._kernels.cache_clear()
-    yield
-    decoder._kernels.cache_clear()
+    monkeypatch.setattr(decoder, "_compiled", {})
 
 
 @pytest.mark.usefixtures("as_if_on_a_gpu")
@@ -223,6 +227,43 @@ def test_fields_on_a_gpu_are_decoded_by_the_kernels(
     assert len(found) == len(expected) >= 8
     np.testing.assert_allclose(found.xy, expected.xy, atol=1e-3)
     np.testing.assert_allclose(found.person_score, expected.person_score, atol=1e-5)
+
+
+@pytest.mark.usefixtures("as_if_on_a_gpu")
+def test_memory_is_stated_and_given_back(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = shim.Shim(library)
+    monkeypatch.setattr(decoder, "Cuda", lambda index: gpu)
+    fields = crowd_fields(3, 128, 160)
+    for device in ("cpu", "cuda:3"):
+        decoder.forget_memory(device)  # when there is nothing yet
+        assert decoder.page_locked(device) == 0
+    expected = candidates(fields, DEFAULTS)
+    flying = decoder.begin(fields, DEFAULTS)
+    gc.collect()
+    one = decoder.page_locked("cuda:3")
+    assert one >= kernels.FIRST_COPY
+    assert decoder.page_locked("cuda:0") == decoder.page_locked("cpu") == 0
+    candidates(fields, DEFAULTS)
+    assert decoder.page_locked("cuda:3") == 2 * one
+    decoder.forget_memory("cuda:3")
+    assert gpu.given_back == 1
+    gc.collect()
+    assert decoder.page_locked("cuda:3") == one  # of the frame that is under way
+    assert isinstance(flying, decoder.Underway)
+    flying.wait(timeout=1.0)
+    found = flying.candidates()
+    identical((found.peaks, found.connections), (expected.peaks, expected.connections))
+
+
+def test_a_gpu_that_is_not_done_in_time_is_told(on_cpu: Kernels, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = on_cpu.start(crowd_fields(1, 64, 96), DEFAULTS)
+    looks: list[int] = []
+    monkeypatch.setattr(on_cpu.gpu, "happened", lambda event: looks.append(1) or len(looks) > 3, raising=False)
+    search.wait(timeout=5.0)
+    assert len(looks) == 4
+    looks.clear()
+    with pytest.raises(TimeoutError, match="no answer from the GPU within 0.0 seconds"):
+        search.wait(timeout=0.0)
 
 
 @pytest.mark.usefixtures("as_if_on_a_gpu")
@@ -257,17 +298,38 @@ def test_a_frame_that_fails_leaves_the_kernels_working(library: Path, monkeypatc
     kernel_scenes.check(on_cpu, large, DEFAULTS, stay)
 
 
-def test_sanitizers_find_nothing(tmp_path: Path) -> None:
-    folders = [subprocess.run(["g++", f"-print-file-name=lib{name}.so"], capture_output=True, text=True) for name in
-               ("asan", "ubsan")]  # fmt: skip
-    runtimes = [done.stdout.strip() for done in folders]
-    if not all(os.path.isabs(path) for path in runtimes):
+def sanitized(folder: Path, *files: str) -> list[str]:
+    """What the program says that runs the kernels under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    runtimes = shim.sanitizer_runtimes()
+    if not runtimes:
         pytest.skip("needs the sanitizers' libraries of g++ (libasan, libubsan)")
-    library = shim.build(tmp_path, "-O1", *shim.SANITIZERS)
+    library = shim.build(folder, "-O1", *shim.SANITIZERS)
     environment = {**os.environ, "LD_PRELOAD": ":".join(runtimes), "ASAN_OPTIONS": "detect_leaks=0"}
     done = subprocess.run(
-        [sys.executable, str(Path(shim.__file__)), str(library)], env=environment, capture_output=True, text=True
-    )
+        [sys.executable, str(Path(shim.__file__)), str(library), *files],
+        env=environment, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("as the array form") == len(shim.SANITIZED)
     assert "ERROR" not in done.stderr
+    return [line.removesuffix(": as the array form") for line in done.stdout.splitlines()]
+
+
+def test_sanitizers_find_nothing(tmp_path: Path) -> None:
+    assert set(sanitized(tmp_path)) == set(shim.SANITIZED)
+
+
+@pytest.mark.long
+def test_sanitizers_find_nothing_on_photos(tmp_path: Path, real: Fields) -> None:
+    np.savez(tmp_path / "real.npz", heatmaps=real.heatmaps, pafs=real.pafs)
+    assert shim.REAL in sanitized(tmp_path, str(tmp_path / "real.npz"))
+
+
+@pytest.mark.long
+def test_sanitizers_see_a_step_too_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That they look at all."""
+    good = "counts[plane] = count;"
+    assert good in kernels.source()
+    spoiled = kernels.source().replace(good, "counts[plane + 1] = count;")
+    monkeypatch.setattr(kernels, "source", lambda: spoiled)
+    with pytest.raises(AssertionError, match=r"AddressSanitizer: heap-buffer-overflow(?s:.*)find_peaks"):
+        sanitized(tmp_path)

@@ -59,8 +59,8 @@ def test_replayed_frames_are_those_of_the_cpu(
     backend = TorchBackend(random_card, BackendOptions(device="cuda", precision=precision))
     for seed in range(CAPTURE_AFTER + 4):
         compare(backend, reference, batch(seed=seed), tolerance)
-    assert backend._frames is not None
-    assert backend._frames.captures == 1
+    assert backend.frames is not None
+    assert backend.frames.captures == 1
     backend.close()
 
 
@@ -138,5 +138,5 @@ def test_an_engine_answers_alike(
         for seed in range(CAPTURE_AFTER + 4):
             compare(backend, reference, batch(seed=seed), 5e-3)
             compare(backend, reference, batch(96, 64, 2, seed), 5e-3)
-        assert set(backend.milliseconds()) == {"upload", "network"}
+        assert set(backend.frames.clock.milliseconds()) == {"upload", "network"}
         backend.close()

@@ -84,6 +84,9 @@ class FakeEstimator:
         answer = self._network.submit(lambda: [self._people(image) for image in images])
         return SimpleNamespace(wait=lambda: wait([answer]), result=answer.result)
 
+    def about_gpu(self) -> dict[str, int | str]:
+        return {"GPU memory (MiB)": 71}
+
     def _people(self, image: Any) -> People:
         corner = image[0, 0].tolist()
         self.seen.append(corner)

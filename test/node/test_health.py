@@ -69,6 +69,7 @@ def test_health_is_told_in_every_state(graph: Any, loader: Any) -> None:
         "fake", "fake", "cpu", "float32", "368",
     )  # fmt: skip
     assert int(values["resident memory (MiB)"]) > 20
+    assert values["GPU memory (MiB)"] == "71"
 
 
 def test_rates_latency_and_people_are_told(graph: Any, loader: Any, picture: Any) -> None:

@@ -64,6 +64,34 @@ def test_the_next_image_is_in_the_network_while_one_is_published(
     assert [message.header.stamp.sec for message in poses] == [1, 2]
 
 
+def test_with_one_image_in_flight_the_network_waits_for_the_publishing(
+    graph: Any, loader: Any, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_by_then: list[int] = []
+    publish = Stream.publish
+
+    def slow(stream: Stream, *arguments: Any) -> None:
+        time.sleep(0.3)
+        seen_by_then.append(len(estimator.seen))
+        publish(stream, *arguments)
+
+    monkeypatch.setattr(Stream, "publish", slow)
+    node = graph.run(PoseNode, ["-p", "in_flight:=1"], load=loader)
+    poses, camera = graph.listen(People, "poses"), graph.camera()
+    (estimator,) = loader.estimators
+    estimator.gate.clear()
+    graph.send(camera, picture((1, 1, 1), sec=1))
+    graph.until(lambda: estimator.seen)
+    graph.send(camera, picture((2, 1, 1), sec=2))
+    graph.spin(0.2)
+    estimator.gate.set()
+    graph.until(lambda: len(poses) == 2)
+    assert seen_by_then == [1, 2]
+    node.set_parameters([type(node.get_parameter("in_flight"))("in_flight", value=2)])
+    graph.send(camera, picture((3, 1, 1), sec=3))
+    graph.until(lambda: len(poses) == 3)
+
+
 def test_a_result_does_not_wait_for_an_image_that_does_not_come(graph: Any, loader: Any, picture: Any) -> None:
     graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
