@@ -15,6 +15,7 @@ import cv2
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from openpose_ros.backends import at_once
 from openpose_ros.draw import draw
 from openpose_ros.estimator import Estimator, Job
 from openpose_ros.media import Frames
@@ -131,7 +132,7 @@ def people_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[It
             waiting.append((item, estimator.submit([item.image])))
         except ValueError as error:
             _log.warning("%s: %s; skipped", item.name, error)
-        if len(waiting) >= IN_FLIGHT:
+        if len(waiting) >= max(IN_FLIGHT, at_once(estimator.backend) + 1):
             yield _finished(*waiting.popleft())
     while waiting:
         yield _finished(*waiting.popleft())

@@ -8,10 +8,11 @@ from typing import NamedTuple, Protocol
 
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
-from openpose_ros.card import Card
+from openpose_ros.card import Card, CardError
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
+from openpose_ros.weights.catalogue import int8_card
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class BackendError(ValueError):
 
 
 class Backend(Protocol):
-    """Runs one card's network. To be called from one thread at a time.
+    """Runs one card's network. To be called from one thread at a time, or from :func:`at_once` threads.
 
     Attributes:
         name: as in :class:`~openpose_ros.options.BackendOptions`.
@@ -42,6 +43,12 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give memory back; the backend is not called again."""
         ...
+
+
+def at_once(backend: Backend) -> int:
+    """How many calls of a backend may be under way: those of one that works on several images together are counted by
+    its ``at_once``."""
+    return int(getattr(backend, "at_once", 1))
 
 
 class Source(NamedTuple):
@@ -92,7 +99,7 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
     if options.precision == "int8" and name != "tensorrt" and card.network.get("precision") != "int8":
-        raise BackendError(f"precision int8 is for the tensorrt backend, from an int8 export; {name} has none")
+        card = _in_int8(name, card)
     source = SOURCES[name]
     try:
         module = import_module(source.module)
@@ -103,6 +110,16 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
         ) from None
     backend: Backend = getattr(module, source.implementation)(card, options)
     return backend
+
+
+def _in_int8(name: str, card: Card) -> Card:
+    """The card's network as a file in int8, for a backend that reads such files."""
+    if name != "openvino":
+        raise BackendError(f"precision int8 is for the openvino and tensorrt backends; {name} has none")
+    try:
+        return int8_card(card)
+    except CardError as error:
+        raise BackendError(str(error)) from None
 
 
 def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:

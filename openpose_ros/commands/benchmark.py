@@ -180,7 +180,7 @@ def _transport(arguments: argparse.Namespace) -> None:
 def _estimator(arguments: argparse.Namespace) -> Estimator:
     options = BackendOptions.from_arguments(arguments)
     return Estimator.load(
-        arguments.model, options.backend, options.device, precision=options.precision, threads=options.threads,
+        arguments.model, **asdict(options),
         inputs=InputOptions(input_size=getattr(arguments, "size", "256x456")),
     )  # fmt: skip
 

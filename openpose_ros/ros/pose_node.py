@@ -288,6 +288,7 @@ def load_estimator(model: str, backend: BackendOptions, inputs: InputOptions, de
         backend.device,
         precision=backend.precision,
         threads=backend.threads,
+        hint=backend.hint,
         inputs=inputs,
         decode=decode,
     )

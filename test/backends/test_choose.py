@@ -111,10 +111,16 @@ def test_a_gpu_is_preferred_where_there_is_one(random_card: Card, monkeypatch: p
     assert tried == ["tensorrt", "openvino"]
 
 
-@pytest.mark.parametrize("name", ["torch", "torch_compile", "openvino"])
-def test_int8_is_left_to_tensorrt(random_card: Card, name: str) -> None:
-    with pytest.raises(BackendError, match=f"int8 is for the tensorrt backend, from an int8 export; {name} has none"):
+@pytest.mark.parametrize("name", ["torch", "torch_compile"])
+def test_pytorch_has_no_int8(random_card: Card, name: str) -> None:
+    with pytest.raises(BackendError, match=f"int8 is for the openvino and tensorrt backends; {name} has none"):
         make(name, random_card, BackendOptions(precision="int8"))
+
+
+def test_int8_without_a_file_says_how_to_make_one(random_card: Card) -> None:
+    pytest.importorskip("openvino")
+    with pytest.raises(BackendError, match=r"random has no file in int8; .* export .*random.yaml --precision int8"):
+        choose(random_card, BackendOptions("openvino", precision="int8"))
 
 
 def test_compiling_is_for_gpus(random_card: Card) -> None:
