@@ -25,7 +25,8 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def hide(package: str) -> None:
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, f"openpose_ros.backends.{package}", raising=False)
+        for module in (package, f"{package}_graph"):
+            monkeypatch.delitem(sys.modules, f"openpose_ros.backends.{module}", raising=False)
 
     return hide
 
@@ -75,8 +76,9 @@ def test_openvino_without_pytorch_says_what_the_network_needs(
     pytest.importorskip("openvino")
     without("torch")
     monkeypatch.delitem(sys.modules, "openpose_ros.networks.frozen", raising=False)
+    never_compiled = replace(random_card, mean=(3.0, 2.0, 1.0))
     with pytest.raises(BackendError, match="built in PyTorch.*pip install torch"):
-        choose(random_card, replace(ON_CPU, backend="openvino"))
+        choose(never_compiled, replace(ON_CPU, backend="openvino"))
 
 
 def test_an_unknown_backend_is_named() -> None:
