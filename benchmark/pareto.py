@@ -2,7 +2,8 @@
 
     python benchmark/pareto.py benchmark/results/end-to-end-*.json --output docs/images/pareto.png
 
-Frames a second are the peak rate through ROS topics. The line joins the configurations that no other one beats in both.
+Frames a second are the peak rate through ROS topics. AP may come from another run than the speed of the same
+configuration (``--accuracy-only``). The line joins the configurations that no other one beats in both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+
+from openpose_ros.benchmark.end_to_end import at_equal_accuracy, with_accuracy
 
 Row = dict[str, Any]
 
@@ -29,7 +32,9 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("docs/images/pareto.png"), metavar="PNG")
     arguments = parser.parse_args()
     tables = [json.loads(path.read_text()) for path in arguments.results]
-    rows = [row for table in tables for row in table["end_to_end"]]
+    found = [row for table in tables for row in table["end_to_end"]]
+    print("\n".join(at_equal_accuracy(found)))
+    rows = with_accuracy(found)
     rows = [row for row in rows if row["mode"] == "peak" and row["camera"] == arguments.camera and row["fps"]]
     rows = [row for row in rows if row.get("AP") is not None]
     if not rows:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
 from openpose_ros.card import Card, CardError
+from openpose_ros.device import gpu_driver
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
@@ -139,6 +140,8 @@ def _gpu_wanted(card: Card, options: BackendOptions) -> bool:
         return False
     if options.device.startswith("cuda"):
         return True
+    if not gpu_driver():
+        return False
     try:
         from openpose_ros.backends.torch import has_cuda
     except (ImportError, OSError):

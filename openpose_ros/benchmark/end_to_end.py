@@ -61,7 +61,7 @@ class Plan:
     Attributes:
         setups: one after the other.
         sizes: of the network's input, (height, width).
-        cameras: (width, height) of the images.
+        cameras: (width, height) of the images; none measures the accuracy alone.
         rates: images a second, besides the highest possible.
         seconds: of a trial at one rate.
         loss: share of the images that may be lost at the peak rate.
@@ -90,6 +90,11 @@ def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
         ChildProcessError: a node ended or did not answer.
         MediaError: no photo for the camera to show is installed.
     """
+    if not plan_.cameras:
+        for setup in plan_.setups:
+            for size in plan_.sizes:
+                yield {**alone(setup, size, None, plan_.photos), "mode": "accuracy"}
+        return
     try:
         from openpose_ros.ros import course
     except ImportError as error:
@@ -116,22 +121,22 @@ def pictures(width: int, height: int) -> list[Image]:
     return [_filling(image, width, height) for image in (*portraits, crowd(portraits))]
 
 
-def alone(setup: Setup, size: tuple[int, int], picture: Image, photos: AnnotatedPhotos | None) -> dict[str, Any]:
-    """What is the same for every camera: names, the network's milliseconds, and AP."""
+def alone(setup: Setup, size: tuple[int, int], picture: Image | None, photos: AnnotatedPhotos | None) -> dict[str, Any]:
+    """What is the same for every camera: names, the network's milliseconds on a picture, and AP on photos."""
     kind = TextbookEstimator if setup.textbook else Estimator
     with closing(kind.load(setup.model, **asdict(setup.options))) as estimator:
         backend, card = estimator.backend, estimator.card
-        wanted = InputOptions(input_size=f"{size[0]}x{size[1]}")
-        batch = prepare([picture], [plan(picture.shape[:2], wanted, card.stride)], card.pad_value)
-        spent = timed(lambda: backend(batch), ALONE)
-        found = {
+        found: dict[str, Any] = {
             "decoder": "textbook" if setup.textbook else "openpose_ros",
             "model": card.name,
             "backend": backend.name,
             "precision": backend.precision,
             "size": f"{size[0]}x{size[1]}",
-            "network_ms_median": round(statistics.median(spent), 2),
         }
+        if picture is not None:
+            wanted = InputOptions(input_size=found["size"])
+            batch = prepare([picture], [plan(picture.shape[:2], wanted, card.stride)], card.pad_value)
+            found["network_ms_median"] = round(statistics.median(timed(lambda: backend(batch), ALONE)), 2)
         if photos is not None:
             from openpose_ros.evaluation.run import run
 
@@ -204,6 +209,34 @@ def versus(found: Sequence[dict[str, Any]]) -> Iterator[str]:
                     f"frames/s, {own['fps'] / plain['fps']:.2f} times those of {plain['model']} in "
                     f"{plain['precision']} with the textbook's decoder"
                 )
+
+
+def with_accuracy(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of speed, each with the AP that was measured of its configuration, in whatever run."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in ("decoder", "model", "backend", "precision", "size"))
+
+    measured = {key(row): row["AP"] for row in found if row.get("AP") is not None}
+    return [{**row, "AP": measured.get(key(row))} for row in found if row["mode"] != "accuracy"]
+
+
+def at_equal_accuracy(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """For each configuration with the textbook's decoder, the fastest of ours that is at least as accurate."""
+    peaks = [row for row in with_accuracy(found) if row["mode"] == "peak" and row["AP"] is not None and row["fps"]]
+    for plain in (row for row in peaks if row["decoder"] == "textbook"):
+        good = [
+            row
+            for row in peaks
+            if row["decoder"] != "textbook" and row["camera"] == plain["camera"] and row["AP"] >= plain["AP"]
+        ]
+        if good:
+            best = max(good, key=lambda row: float(row["fps"]))
+            yield (
+                f"camera {plain['camera']}: {best['model']} at {best['size']} is as accurate as {plain['model']} with "
+                f"the textbook's decoder at {plain['size']} (AP {best['AP']:.1f} and {plain['AP']:.1f}) at "
+                f"{best['fps'] / plain['fps']:.2f} times its frames/s ({best['fps']:.1f} and {plain['fps']:.1f})"
+            )
 
 
 def _filling(image: Image, width: int, height: int) -> Image:

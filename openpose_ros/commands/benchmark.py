@@ -87,7 +87,7 @@ def _end_to_end(arguments: argparse.Namespace) -> None:
 
     rows = list(end_to_end.rows(end_to_end_plan(arguments)))
     print(table.show(rows, end_to_end.COLUMNS))
-    print("\n".join(end_to_end.versus(rows)))
+    print("\n".join([*end_to_end.versus(rows), *end_to_end.at_equal_accuracy(rows)]))
     if arguments.json:
         table.save(arguments.json, "end_to_end", rows, arguments.command)
 

@@ -107,6 +107,7 @@ def test_a_gpu_is_preferred_where_there_is_one(random_card: Card, monkeypatch: p
         return SyntheticBackend(card)
 
     monkeypatch.setattr(backends, "make", note)
+    monkeypatch.setattr(backends, "gpu_driver", lambda: True)
     monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda: True)
     choose(random_card, BackendOptions())
     choose(random_card, ON_CPU)

@@ -321,7 +321,7 @@ class TestTheCache:
         """In a process of its own, as a node starts."""
         program = (
             "import sys; from openpose_ros import Estimator; "
-            f"Estimator.load({str(random_card.path)!r}, 'openvino'); print('torch' in sys.modules)"
+            f"Estimator.load({str(random_card.path)!r}, device='cpu'); print('torch' in sys.modules)"
         )
         environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
         starts = [
