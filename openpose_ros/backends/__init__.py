@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
@@ -86,6 +87,8 @@ def choose(card: Card, options: BackendOptions) -> Backend:
         backend = make("synthetic" if options.backend == "auto" else options.backend, card, options)
     why = f" ({'; '.join(refusals)})" if refusals else ""
     _log.info("%s runs %s on %s in %s%s", backend.name, card.name, backend.device, backend.precision, why)
+    if (backend.name, backend.precision, options.precision) == ("openvino", "float32", "auto") and _has_int8(card):
+        _log.info("precision int8 is there too, and much faster on this CPU (docs/speed.md)")
     return backend
 
 
@@ -123,6 +126,13 @@ def _in_int8(name: str, card: Card) -> Card:
         raise BackendError(str(error)) from None
 
 
+def _has_int8(card: Card) -> bool:
+    try:
+        return bool(int8_card(card).verified_weights())
+    except CardError:
+        return False
+
+
 def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:
     """The best backend that works; why those before it do not goes into ``refusals``."""
     order = ("tensorrt", "torch", "openvino") if _gpu_wanted(card, options) else ("openvino", "torch")
@@ -131,6 +141,8 @@ def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) 
             return make(name, card, options)
         except BackendError as error:
             refusals.append(str(error))
+    if options.precision == "auto" and _has_int8(card):  # a file that carries its network needs no PyTorch
+        return make("openvino", card, replace(options, precision="int8"))
     raise BackendError(f"nothing here can run {card.name}: {'; '.join(refusals)}")
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,33 @@ def test_int8_without_a_file_says_how_to_make_one(random_card: Card) -> None:
     pytest.importorskip("openvino")
     with pytest.raises(BackendError, match=r"random has no file in int8; .* export .*random.yaml --precision int8"):
         choose(random_card, BackendOptions("openvino", precision="int8"))
+
+
+@pytest.fixture
+def bundled() -> Card:
+    return Card.load(Path(__file__).resolve().parents[2] / "model" / "lightweight.yaml")
+
+
+def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Card) -> None:
+    pytest.importorskip("openvino")
+    backend = choose(bundled, replace(ON_CPU, precision="int8"))
+    assert (backend.name, backend.precision, backend.card.name) == ("openvino", "int8", "lightweight-int8")
+    # Everything but the network is that of the network it was made of.
+    for entry in ("skeleton", "stride", "paf_offset", "heat_offset", "min_person_score", "min_joint_score", "licence"):
+        assert getattr(backend.card, entry) == getattr(bundled, entry)
+
+
+def test_without_pytorch_the_bundled_network_runs_in_int8(
+    bundled: Card, without: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("openvino")
+    without("torch")
+    for module in ("openpose_ros.networks.frozen", "openpose_ros.weights.store"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    never_compiled = replace(bundled, heat_offset=(0.0, 0.0), mean=(127.0,) * 3)
+    with caplog.at_level(logging.INFO, "openpose_ros"):
+        assert choose(never_compiled, ON_CPU).precision == "int8"
+    assert "built in PyTorch, which cannot be imported" in caplog.text
 
 
 def test_compiling_is_for_gpus(random_card: Card) -> None:
