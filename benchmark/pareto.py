@@ -55,7 +55,8 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         "p95": "latency_ms_p95",
         "network ms": "network_ms_median",
         "overhead %": "overhead_percent",
-        "CPU %": "cpu_percent",
+        "CPU ms an image": "cpu_ms",
+        "of the network": "network_cpu_ms",
         "MB": "memory_mb",
     }
     yield " | ".join(["| network, precision", "decoder", "input", *columns, ""]).rstrip()
