@@ -1,8 +1,9 @@
-"""Speed and accuracy of every configuration in one picture, from what ``benchmark end-to-end`` has measured.
+"""Speed and accuracy of every configuration in a table and a picture, from what ``benchmark end-to-end`` has measured.
 
     python benchmark/pareto.py benchmark/results/end-to-end-*.json --output docs/images/pareto.png
 
-Frames a second are the peak rate through ROS topics. The line joins the configurations that no other one beats in both.
+Frames a second are the peak rate through ROS topics. AP may come from another run than the speed of the same
+configuration (``--accuracy-only``). The line joins the configurations that no other one beats in both.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+
+from openpose_ros.benchmark.end_to_end import at_equal_accuracy, with_accuracy
 
 Row = dict[str, Any]
 
@@ -29,8 +32,11 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("docs/images/pareto.png"), metavar="PNG")
     arguments = parser.parse_args()
     tables = [json.loads(path.read_text()) for path in arguments.results]
-    rows = [row for table in tables for row in table["end_to_end"]]
+    found = [row for table in tables for row in table["end_to_end"]]
+    print("\n".join(at_equal_accuracy(found)))
+    rows = with_accuracy(found)
     rows = [row for row in rows if row["mode"] == "peak" and row["camera"] == arguments.camera and row["fps"]]
+    print("\n".join(table(rows)))
     rows = [row for row in rows if row.get("AP") is not None]
     if not rows:
         print("pareto: no peak rate with an accuracy; benchmark end-to-end takes --annotations and --images")
@@ -38,6 +44,27 @@ def main() -> int:
     hardware = " and ".join(sorted({table["hardware"]["processor"] for table in tables}))
     draw(rows, f"pose_node on {hardware}, camera {arguments.camera}", arguments.output)
     return 0
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines of Markdown: accuracy, the peak rate and what there was at it, the network alone."""
+    columns = {
+        "AP": "AP",
+        "frames/s": "fps",
+        "latency ms": "latency_ms_median",
+        "p95": "latency_ms_p95",
+        "network ms": "network_ms_median",
+        "overhead %": "overhead_percent",
+        "CPU ms an image": "cpu_ms",
+        "of the network": "network_cpu_ms",
+        "MB": "memory_mb",
+    }
+    yield " | ".join(["| network, precision", "decoder", "input", *columns, ""]).rstrip()
+    yield "| --- " * (3 + len(columns)) + "|"
+    for row in sorted(rows, key=lambda row: (row["decoder"], row["model"], row["precision"], row["size"])):
+        values = [row.get(name) for name in columns.values()]
+        texts = ["-" if value is None else f"{value:.1f}" for value in values]
+        yield f"| {row['model']}, {row['precision']} | {row['decoder']} | {row['size']} | {' | '.join(texts)} |"
 
 
 def draw(rows: Sequence[Row], title: str, output: Path) -> None:

@@ -37,6 +37,15 @@ def fast_bfloat16() -> bool:
     return not cpu_features().isdisjoint({"amx_bf16", "avx512_bf16", "bf16"})
 
 
+def gpu_driver() -> bool:
+    """Whether this machine may have a GPU for PyTorch: its driver's files are there, or this is no Linux.
+
+    PyTorch knows better, but takes seconds to be asked: a node on a robot without a GPU starts without it.
+    """
+    drivers = ("nvidiactl", "nvhost-gpu", "nvgpu", "nvmap", "dxg", "kfd")  # PCs, Jetsons, WSL, AMD
+    return not sys.platform.startswith("linux") or any(Path("/dev", name).exists() for name in drivers)
+
+
 def resident_mib() -> int:
     """MiB of main memory that this process holds; 0 where it cannot be told."""
     try:

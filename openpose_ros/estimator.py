@@ -14,7 +14,7 @@ import numpy as np
 from array_api_compat import is_numpy_array
 
 from openpose_ros.average import Pass, average, forget_tables
-from openpose_ros.backends import Backend, choose, frames_of, synthetic_card, takes
+from openpose_ros.backends import Backend, at_once, choose, frames_of, synthetic_card, takes
 from openpose_ros.backends.tensorrt_progress import heard
 from openpose_ros.card import Card
 from openpose_ros.decode import (
@@ -104,8 +104,9 @@ class Job:
 class Estimator:
     """A network and a decoder, ready.
 
-    ``inputs`` and ``decode`` may be replaced between frames. The network runs in a thread of its own, so that the
-    next batch can be submitted while the people of this one are found; use one Estimator from one thread.
+    ``inputs`` and ``decode`` may be replaced between frames. The network runs in a thread of its own (in several where
+    the backend works on several batches at once), so that the next batch can be submitted while the people of this one
+    are found; use one Estimator from one thread.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Estimator:
         self.decode = decode or DecodeOptions()
         self.person_score = load_person_score(backend.card)
         self._frames = frames_of(backend)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="openpose_ros network")
+        self._worker = ThreadPoolExecutor(at_once(backend), thread_name_prefix="openpose_ros network")
 
     @classmethod
     def load(
@@ -127,6 +128,7 @@ class Estimator:
         *,
         precision: str = "auto",
         threads: int = 0,
+        hint: str = "latency",
         inputs: InputOptions | None = None,
         decode: DecodeOptions | None = None,
     ) -> Estimator:
@@ -135,14 +137,14 @@ class Estimator:
         Args:
             model: path of a card or of a weight file beside its card, or the name of an installed model; empty takes
                 the bundled one, and none with the synthetic backend.
-            backend, device, precision, threads: see :class:`~openpose_ros.options.BackendOptions`.
+            backend, device, precision, threads, hint: see :class:`~openpose_ros.options.BackendOptions`.
 
         Raises:
             CardError: the card or its weights are missing, torn or not what they say.
             BackendError: the backend cannot run here or cannot run this card.
         """
         options = BackendOptions.from_mapping(
-            {"backend": backend, "device": device, "precision": precision, "threads": threads}
+            {"backend": backend, "device": device, "precision": precision, "threads": threads, "hint": hint}
         )
         if backend == "synthetic" and not str(model):
             card = synthetic_card()

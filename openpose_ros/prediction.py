@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from openpose_ros.backends import at_once
 from openpose_ros.draw import draw
 from openpose_ros.draw_maps import Shown, draw_maps, shown
 from openpose_ros.estimator import Estimator, Job
@@ -153,7 +154,7 @@ def jobs_in(estimator: Estimator, source: Iterable[Item]) -> Iterator[tuple[Item
             waiting.append((item, estimator.submit([item.image])))
         except ValueError as error:
             _log.warning("%s: %s; skipped", item.name, error)
-        if len(waiting) >= IN_FLIGHT:
+        if len(waiting) >= max(IN_FLIGHT, at_once(estimator.backend) + 1):
             yield waiting.popleft()
     yield from waiting
 

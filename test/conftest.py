@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,19 @@ def zoo_card(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
 
 
 @pytest.fixture(scope="session")
-def random_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
+def _compiled_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What OpenVINO makes of networks that live as long as the tests does not go into the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        if find_spec("openvino") is not None:
+            from openpose_ros.backends import openvino_cache
+
+            folder = tmp_path_factory.mktemp("openvino")
+            patch.setattr(openvino_cache, "folder", lambda: folder)
+        yield
+
+
+@pytest.fixture(scope="session")
+def random_card(_compiled_elsewhere: None, tmp_path_factory: pytest.TempPathFactory) -> Card:
     """A narrow lightweight network with weights that let an image through to its fields."""
     torch = pytest.importorskip("torch")
     from openpose_ros.networks import build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from openpose_ros.estimator import Estimator
 from openpose_ros.fields import Fields
 from openpose_ros.options import DecodeOptions, InputOptions
 from openpose_ros.people import People
+from openpose_ros.prediction import people_in
 from openpose_ros.preprocess import Batch
 from openpose_ros.render import render
 from openpose_ros.skeleton import COCO_18
@@ -32,6 +33,14 @@ STAGES = {"preprocess", "network", "peaks", "limbs", "assemble"}
 
 def picture(height: int = 480, width: int = 640) -> Image:
     return np.full((height, width, 3), 90, np.uint8)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame of a source."""
+
+    name: str
+    image: Image
 
 
 class Watched(SyntheticBackend):
@@ -218,6 +227,21 @@ def test_the_network_runs_in_one_thread_that_is_not_the_caller_s() -> None:
         job.result()
     assert len(backend.threads) == 1
     assert threading.get_ident() not in backend.threads
+
+
+def test_a_backend_that_works_on_two_images_at_once_gets_two() -> None:
+    both = threading.Barrier(2)
+    backend = Watched(lambda call: [both.wait(10.0)].clear())  # alone it would wait in vain
+    backend.at_once = 2  # type: ignore[attr-defined]
+    estimator = Estimator(backend)
+    sizes = [(480, 640), (96, 64), (48, 64), (64, 32)]
+    names = [str(size) for size in sizes]
+    frames = [Shown(name, picture(*size)) for name, size in zip(names, sizes, strict=True)]
+    found = list(people_in(estimator, frames))
+    estimator.close()
+    assert len(backend.threads) == 2
+    assert [frame.name for frame, _, _ in found] == names
+    assert [people.image_size for _, people, _ in found] == sizes
 
 
 def test_results_may_be_asked_for_in_any_order_and_twice(same_people: Check) -> None:

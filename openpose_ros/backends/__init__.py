@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
-from openpose_ros.card import Card
+from openpose_ros.card import Card, CardError
+from openpose_ros.device import gpu_driver
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
+from openpose_ros.weights.catalogue import int8_card
 
 if TYPE_CHECKING:
     from openpose_ros.backends.cuda import Frames
@@ -24,7 +27,7 @@ class BackendError(ValueError):
 
 
 class Backend(Protocol):
-    """Runs one card's network. To be called from one thread at a time.
+    """Runs one card's network. To be called from one thread at a time, or from :func:`at_once` threads.
 
     One that runs on an NVIDIA GPU also has ``frames`` (:func:`frames_of`).
 
@@ -70,6 +73,12 @@ def frames_of(backend: Backend) -> Frames | None:
     return frames
 
 
+def at_once(backend: Backend) -> int:
+    """How many calls of a backend may be under way: those of one that works on several images together are counted by
+    its ``at_once``."""
+    return int(getattr(backend, "at_once", 1))
+
+
 class Source(NamedTuple):
     """Where a backend is implemented, and the package that it needs."""
 
@@ -104,6 +113,8 @@ def choose(card: Card, options: BackendOptions) -> Backend:
         backend = make("synthetic" if options.backend == "auto" else options.backend, card, options)
     why = f" ({'; '.join(refusals)})" if refusals else ""
     _log.info("%s runs %s on %s in %s%s", backend.name, card.name, backend.device, backend.precision, why)
+    if (backend.name, backend.precision, options.precision) == ("openvino", "float32", "auto") and _has_int8(card):
+        _log.info("precision int8 is there too, and much faster on this CPU (docs/speed.md)")
     return backend
 
 
@@ -118,7 +129,7 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
     if options.precision == "int8" and name != "tensorrt" and card.network.get("precision") != "int8":
-        raise BackendError(f"precision int8 is for the tensorrt backend, from an int8 export; {name} has none")
+        card = _in_int8(name, card)
     source = SOURCES[name]
     try:
         module = import_module(source.module)
@@ -131,6 +142,23 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
     return backend
 
 
+def _in_int8(name: str, card: Card) -> Card:
+    """The card's network as a file in int8, for a backend that reads such files."""
+    if name != "openvino":
+        raise BackendError(f"precision int8 is for the openvino and tensorrt backends; {name} has none")
+    try:
+        return int8_card(card)
+    except CardError as error:
+        raise BackendError(str(error)) from None
+
+
+def _has_int8(card: Card) -> bool:
+    try:
+        return bool(int8_card(card).verified_weights())
+    except CardError:
+        return False
+
+
 def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:
     """The best backend that works; why those before it do not goes into ``refusals``."""
     order = ("tensorrt", "torch", "openvino") if _gpu_wanted(card, options) else ("openvino", "torch")
@@ -139,6 +167,8 @@ def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) 
             return make(name, card, options)
         except BackendError as error:
             refusals.append(str(error))
+    if options.precision == "auto" and _has_int8(card):  # a file that carries its network needs no PyTorch
+        return make("openvino", card, replace(options, precision="int8"))
     raise BackendError(f"nothing here can run {card.name}: {'; '.join(refusals)}")
 
 
@@ -148,6 +178,8 @@ def _gpu_wanted(card: Card, options: BackendOptions) -> bool:
         return False
     if options.device.startswith("cuda"):
         return True
+    if not gpu_driver():
+        return False
     try:
         from openpose_ros.backends.torch import has_cuda
     except (ImportError, OSError):

@@ -1,30 +1,30 @@
 """OpenVINO: the network on a CPU, several times faster than PyTorch where the CPU has AMX.
 
-Runs the torch networks, which it reads in this process, and files that carry their own network (``graph`` cards).
+Runs the torch networks, which it reads in this process, and files that carry their own network (``graph`` cards), among
+them those that ``export`` writes in int8.
 """
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Mapping
+from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from openpose_ros.backends import BackendError
+from openpose_ros.backends import BackendError, openvino_cache
+from openpose_ros.backends.openvino_cache import Compiled
+from openpose_ros.backends.openvino_graph import Part, fed_with_bytes, ov, read, reason
 from openpose_ros.backends.signal_stack import kept_signal_stack
-from openpose_ros.card import Card, CardError
+from openpose_ros.card import Card
 from openpose_ros.device import fast_bfloat16
 from openpose_ros.fields import Fields
 from openpose_ros.options import BackendOptions
-from openpose_ros.preprocess import Batch
+from openpose_ros.preprocess import Batch, Image
 
-# Importing OpenVINO and converting a network report usage over the internet unless the user has opted out. Without
-# this module they do not.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-ov: Any = import_module("openvino")
-preprocess: Any = import_module("openvino.preprocess")
+Floats = npt.NDArray[np.float32]
 
 HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """Our precisions as OpenVINO's hints."""
@@ -35,36 +35,22 @@ REMEMBERED_SIZES = 1000
 """Capacity of OpenVINO's cache of prepared layers, one entry a layer and input size: some fifteen sizes."""
 
 
-class Part(NamedTuple):
-    """Channels of one of the network's outputs, the last one excluded."""
-
-    output: int
-    first: int
-    last: int
-
-
-class Graph(NamedTuple):
-    """A network as OpenVINO reads it: the model, the order of axes at both ends, and where its answer stands."""
-
-    model: Any
-    input_layout: str
-    layout: str
-    heatmaps: Part
-    pafs: Part
-
-
 class OpenVINOBackend:
     """A card's network in OpenVINO; see :class:`~openpose_ros.backends.Backend`.
 
-    Bytes go in; normalisation and colour order are part of the compiled network. Any sizes and batches work, a new
-    one costs a little more once.
+    Bytes go in; normalisation and colour order are part of the compiled network. Its answers are written into the very
+    arrays that the caller gets. Any sizes and batches work, a new one costs a little more once.
+
+    Attributes:
+        at_once: images that are worked on together, of one batch or of calls from several threads: 1 with the hint
+            ``latency``, with ``throughput`` what OpenVINO finds best.
     """
 
     name = "openvino"
     device = "cpu"
 
     def __init__(self, card: Card, options: BackendOptions) -> None:
-        """Read and compile the network.
+        """Read and compile the network, or take it from the cache.
 
         Raises:
             BackendError: OpenVINO cannot run the network, or not as the options ask.
@@ -74,37 +60,38 @@ class OpenVINOBackend:
             raise BackendError(f"device is {options.device!r}, but the openvino backend runs on the CPU")
         self.card = card
         with kept_signal_stack():
-            self._compile(card, options)
+            self._prepare(card, options)
 
-    def _compile(self, card: Card, options: BackendOptions) -> None:
-        graph = _from_file(card) if card.network["type"] == "graph" else _from_torch(card)
-        self._heatmaps, self._pafs = graph.heatmaps, graph.pafs
+    def _prepare(self, card: Card, options: BackendOptions) -> None:
         # What a file has in int8 is computed in int8; this is about the rest of it.
         in_int8 = card.network.get("precision") == "int8"
         wanted = "auto" if in_int8 and options.precision == "int8" else options.precision
         automatic = wanted == "auto"
         if automatic:
             wanted = "bfloat16" if fast_bfloat16() else "float32"
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": options.hint.upper(),
             "INFERENCE_PRECISION_HINT": HINTS[wanted],
             "CPU_RUNTIME_CACHE_CAPACITY": REMEMBERED_SIZES,
         }
         if options.threads:
             settings["INFERENCE_NUM_THREADS"] = options.threads
-        try:
-            compiled = ov.Core().compile_model(_fed_with_bytes(graph, card), "CPU", settings)
-        except RuntimeError as error:
-            raise BackendError(f"OpenVINO cannot run {card.name}: {_reason(error)}") from None
-        taken = NAMES[compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
+        compiled = _compiled(card, settings)
+        self._model, self._parts = compiled.model, (compiled.heatmaps, compiled.pafs)
+        taken = NAMES[self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
         if not automatic and taken != wanted:
             raise BackendError(f"precision is {wanted}, but OpenVINO computes in {taken} on this CPU")
         self.precision = "int8" if in_int8 else taken
-        self._request = compiled.create_infer_request()
+        best = int(self._model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self.at_once = best if options.hint == "throughput" else 1
+        self._shapes: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.at_once):
+            self._free.put(self._model.create_infer_request())
 
     def __call__(self, batch: Batch) -> Fields:
-        self._request.infer([batch.images], share_inputs=True)
-        heatmaps, pafs = self._copied(self._heatmaps), self._copied(self._pafs)
+        answers = self._answers(batch.images)
+        heatmaps, pafs = (_channels(answers[part.output], part) for part in self._parts)
         return Fields(
             heatmaps,
             pafs.reshape(len(pafs), -1, 2, *pafs.shape[2:]),
@@ -116,99 +103,71 @@ class OpenVINOBackend:
 
     def close(self) -> None:
         with kept_signal_stack():
-            del self._request
+            del self._free, self._model
 
-    def _copied(self, part: Part) -> npt.NDArray[np.float32]:
-        """(B, channels, h, w): the request's own memory is written again by the next batch."""
-        return np.array(self._request.get_output_tensor(part.output).data[:, part.first : part.last], np.float32)
-
-
-def _from_torch(card: Card) -> Graph:
-    """The card's network, built in PyTorch and handed over in memory."""
-    try:
-        import torch
-
-        from openpose_ros.networks.frozen import LastAnswer, frozen
-        from openpose_ros.weights.store import load_network
-    except ImportError as error:
-        raise BackendError(
-            f"the network of {card.name} is built in PyTorch, which cannot be imported ({error}): pip install torch"
-        ) from None
-    graph = frozen(LastAnswer(load_network(card)), torch.zeros(1, 3, 64, 64))
-    model = ov.convert_model(graph, input=[ov.PartialShape([-1, 3, -1, -1])])
-    return Graph(model, "NCHW", "NCHW", Part(0, 0, _channels(card)[0]), Part(1, 0, _channels(card)[1]))
-
-
-def _from_file(card: Card) -> Graph:
-    """The network that the card's weight file carries itself.
-
-    The card's ``network`` names its ``input``, the ``layout`` of input and outputs (``NCHW`` or ``NHWC``), that of the
-    input where it is another one (``input_layout``), and for ``heatmaps`` and ``pafs`` an ``output`` and in it the
-    ``channels`` [first, last + 1].
-    """
-    path = card.verified_weights()
-    entries = dict(card.network)
-    layout = _layout(card, "layout", entries.get("layout"))
-    input_layout = _layout(card, "input_layout", entries.get("input_layout", layout))
-    try:
-        model = ov.Core().read_model(path)
-    except RuntimeError as error:
-        raise BackendError(f"OpenVINO cannot read {path}: {_reason(error)}") from None
-    inputs = [sorted(port.get_names()) for port in model.inputs]
-    if len(inputs) != 1 or entries.get("input") not in inputs[0]:
-        raise CardError(f"{card.path}: network input is {entries.get('input')!r}; {path.name} has {inputs}")
-    outputs = [sorted(port.get_names()) for port in model.outputs]
-    parts = []
-    for name, count in zip(("heatmaps", "pafs"), _channels(card), strict=True):
+    def _answers(self, images: Image) -> list[Floats]:
+        """What the network answers to a batch, output by output, whole (B, channels, h, w)."""
+        pieces = [images[row : row + 1] for row in range(len(images))] if self.at_once > 1 else [images]
+        shape = pieces[0].shape
+        if shape not in self._shapes:
+            first = self._first(pieces[0])
+            if len(pieces) == 1:
+                return first
+        whole = [np.empty((len(images), *answer[1:]), np.float32) for answer in self._shapes[shape]]
+        working: deque[Any] = deque()
         try:
-            wanted, (first, last) = str(entries[name]["output"]), map(int, entries[name]["channels"])
-        except (KeyError, TypeError, ValueError):
-            raise CardError(f"{card.path}: network {name} needs an output and channels such as [0, 19]") from None
-        found = [number for number, names in enumerate(outputs) if wanted in names]
-        if not found:
-            raise CardError(f"{card.path}: network {name} come from output {wanted!r}; {path.name} has {outputs}")
-        there = model.outputs[found[0]].partial_shape[layout.index("C")]
-        if last - first != count or first < 0 or (there.is_static and last > there.get_length()):
-            raise CardError(f"{card.path}: network {name} are channels [{first}, {last}] of {there}; expected {count}")
-        parts.append(Part(found[0], first, last))
-    any_size = [-1, 3, -1, -1] if input_layout == "NCHW" else [-1, -1, -1, 3]
+            for row, piece in enumerate(pieces):
+                working.append(self._idle(working))
+                for number, answer in enumerate(whole):
+                    place = answer[row : row + 1] if len(pieces) > 1 else answer
+                    working[-1].set_output_tensor(number, ov.Tensor(place, shared_memory=True))
+                working[-1].start_async([piece], share_inputs=True)
+            while working:
+                self._finish(working)
+        finally:
+            for _ in working:  # what an exception has left may still be busy
+                self._free.put(self._model.create_infer_request())
+        return whole
+
+    def _first(self, images: Image) -> list[Floats]:
+        """The answers to images of a size that is new: only they tell what room the next ones need."""
+        request = self._model.create_infer_request()
+        request.infer([images], share_inputs=True)
+        # The request's own memory goes with it.
+        answers = [np.array(request.get_output_tensor(n).data, np.float32) for n in range(len(self._model.outputs))]
+        self._shapes[images.shape] = [answer.shape for answer in answers]
+        return answers
+
+    def _idle(self, working: deque[Any]) -> Any:
+        """A request that does nothing. Whoever holds some waits for those first: others may be waiting for them."""
+        while True:
+            try:
+                return self._free.get(block=not working)
+            except Empty:
+                self._finish(working)
+
+    def _finish(self, working: deque[Any]) -> None:
+        """Wait for the oldest request."""
+        working[0].wait()
+        self._free.put(working.popleft())
+
+
+def _compiled(card: Card, settings: Mapping[str, Any]) -> Compiled:
+    """The network, ready to run."""
+    path = openvino_cache.place(card, settings)
+    kept = openvino_cache.load(path, settings)
+    if kept is not None:
+        return kept
+    graph = read(card)
     try:
-        model.reshape(ov.PartialShape(any_size))
+        model = ov.Core().compile_model(fed_with_bytes(graph, card), "CPU", dict(settings))
     except RuntimeError as error:
-        raise BackendError(f"{path} does not take images of any size: {_reason(error)}") from None
-    return Graph(model, input_layout, layout, *parts)
+        raise BackendError(f"OpenVINO cannot run {card.name}: {reason(error)}") from None
+    made = Compiled(model, graph.heatmaps, graph.pafs)
+    openvino_cache.keep(path, made)
+    return made
 
 
-def _layout(card: Card, name: str, given: Any) -> str:
-    if given not in ("NCHW", "NHWC"):
-        raise CardError(f"{card.path}: network {name} is {given!r}; expected NCHW or NHWC")
-    return str(given)
-
-
-def _channels(card: Card) -> tuple[int, int]:
-    """How many heatmaps and how many PAFs the skeleton asks for."""
-    return len(card.skeleton.joints) + 1, 2 * len(card.skeleton.limbs)
-
-
-def _fed_with_bytes(graph: Graph, card: Card) -> Any:
-    """The model with what lies before and behind it: (B, H, W, 3) uint8 BGR in, (B, channels, h, w) out."""
-    around = preprocess.PrePostProcessor(graph.model)
-    around.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    around.input().model().set_layout(ov.Layout(graph.input_layout))
-    steps = around.input().preprocess().convert_element_type(ov.Type.f32)
-    if card.channels == "RGB":
-        steps = steps.reverse_channels()
-    if any(card.mean):
-        steps = steps.mean(list(card.mean))
-    if card.scale != (1.0, 1.0, 1.0):
-        steps.scale([1.0 / factor for factor in card.scale])
-    for number in range(len(graph.model.outputs)):
-        around.output(number).model().set_layout(ov.Layout(graph.layout))
-        around.output(number).tensor().set_layout(ov.Layout("NCHW")).set_element_type(ov.Type.f32)
-    return around.build()
-
-
-def _reason(error: Exception) -> str:
-    """The last line of OpenVINO's texts, which begin with places in its sources."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def _channels(answer: Floats, part: Part) -> Floats:
+    """(B, channels, h, w), contiguous: nothing is copied where the part is all of the answer."""
+    return np.ascontiguousarray(answer[:, part.first : part.last])

@@ -16,10 +16,12 @@ from openpose_ros.benchmark.table import summary, timed
 from openpose_ros.decode import candidates, people
 from openpose_ros.decode.decoder import array_candidates
 from openpose_ros.device import Cuda, has_gpu, on_gpu
+from openpose_ros.draw import draw
 from openpose_ros.estimator import Estimator
 from openpose_ros.evaluation import textbook
 from openpose_ros.fields import Fields
 from openpose_ros.options import DecodeOptions, InputOptions
+from openpose_ros.people import People
 from openpose_ros.preprocess import Image, plan, prepare
 
 _log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ except ImportError as error:
 
 CAMERA = (480, 640)
 """Height and width of the camera image that is converted and resized."""
+
+PICTURE = (720, 1280)
+"""Height and width of the picture into which people are drawn."""
 
 DECODE = ("peaks", "limbs", "assemble")
 
@@ -70,8 +75,10 @@ def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
                 if stage == "decode":
                     there["speedup_vs_textbook"] = round(plain["median_ms"] / summary(spent)["median_ms"], 1)
                 yield there
-            found = people(candidates(fields, DecodeOptions()), DecodeOptions())[0]
-            after = {} if _ros is None else _ros.publishing(found, plan_.repeats)
+            exactly = DecodeOptions(max_people=count)  # without the ghosts that the murmur makes
+            found = people(candidates(fields, exactly), exactly)[0]
+            after = {"draw": _drawing(found, plan_.repeats)}
+            after |= {} if _ros is None else _ros.publishing(found, plan_.repeats)
             for stage, spent in after.items():
                 yield {"stage": stage, "size": name, "people": count, **summary(spent)}
 
@@ -86,6 +93,14 @@ def _before(image: Image, size: tuple[int, int], plan_: Plan) -> dict[str, list[
         backend, batch = plan_.estimator.backend, prepare([image], grids, pad)
         spent["network"] = timed(lambda: backend(batch), max(5, plan_.repeats // 10))
     return spent
+
+
+def _drawing(found: People, repeats: int) -> list[float]:
+    """People into a large picture, the copy of the picture included."""
+    scale = np.array(PICTURE[::-1], np.float32) / np.array(found.image_size[::-1], np.float32)
+    shown = replace(found, xy=found.xy * scale, image_size=PICTURE)
+    picture = np.full((*PICTURE, 3), 128, np.uint8)
+    return timed(lambda: draw(picture, shown), repeats)
 
 
 def _on_gpu(fields: Fields, repeats: int) -> dict[str, list[float]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 NODE = "pose_node"
 TEXTBOOK = "openpose_ros.ros.textbook_node"
 
-ALONE = 40
+ALONE = 20
 """Calls of the network alone to take the median of."""
 
 COLUMNS = (
     "decoder", "backend", "precision", "size", "camera", "mode", "offered", "fps", "loss_percent", "latency_ms_median",
-    "latency_ms_p95", "network_ms_median", "overhead_percent", "cpu_percent", "camera_cpu_percent", "memory_mb", "AP",
+    "latency_ms_p95", "network_ms_median", "overhead_percent", "cpu_ms", "network_cpu_ms", "cpu_percent",
+    "camera_cpu_percent", "memory_mb", "AP",
 )  # fmt: skip
 """Of the table on the screen."""
 
@@ -61,7 +63,7 @@ class Plan:
     Attributes:
         setups: one after the other.
         sizes: of the network's input, (height, width).
-        cameras: (width, height) of the images.
+        cameras: (width, height) of the images; none measures the accuracy alone.
         rates: images a second, besides the highest possible.
         seconds: of a trial at one rate.
         loss: share of the images that may be lost at the peak rate.
@@ -90,6 +92,11 @@ def rows(plan_: Plan) -> Iterator[dict[str, Any]]:
         ChildProcessError: a node ended or did not answer.
         MediaError: no photo for the camera to show is installed.
     """
+    if not plan_.cameras:
+        for setup in plan_.setups:
+            for size in plan_.sizes:
+                yield {**alone(setup, size, None, plan_.photos), "mode": "accuracy"}
+        return
     try:
         from openpose_ros.ros import course
     except ImportError as error:
@@ -116,22 +123,26 @@ def pictures(width: int, height: int) -> list[Image]:
     return [_filling(image, width, height) for image in (*portraits, crowd(portraits))]
 
 
-def alone(setup: Setup, size: tuple[int, int], picture: Image, photos: AnnotatedPhotos | None) -> dict[str, Any]:
-    """What is the same for every camera: names, the network's milliseconds, and AP."""
+def alone(setup: Setup, size: tuple[int, int], picture: Image | None, photos: AnnotatedPhotos | None) -> dict[str, Any]:
+    """What is the same for every camera: names, the network's milliseconds on a picture, and AP on photos."""
     kind = TextbookEstimator if setup.textbook else Estimator
     with closing(kind.load(setup.model, **asdict(setup.options))) as estimator:
         backend, card = estimator.backend, estimator.card
-        wanted = InputOptions(input_size=f"{size[0]}x{size[1]}")
-        batch = prepare([picture], [plan(picture.shape[:2], wanted, card.stride)], card.pad_value)
-        spent = timed(lambda: backend(batch), ALONE)
-        found = {
+        found: dict[str, Any] = {
             "decoder": "textbook" if setup.textbook else "openpose_ros",
             "model": card.name,
             "backend": backend.name,
             "precision": backend.precision,
             "size": f"{size[0]}x{size[1]}",
-            "network_ms_median": round(statistics.median(spent), 2),
         }
+        if picture is not None:
+            wanted = InputOptions(input_size=found["size"])
+            batch = prepare([picture], [plan(picture.shape[:2], wanted, card.stride)], card.pad_value)
+            backend(batch)  # a new size takes longer once
+            before = time.process_time()
+            spent = timed(lambda: backend(batch), ALONE)
+            found["network_ms_median"] = round(statistics.median(spent), 2)
+            found["network_cpu_ms"] = round(1e3 * (time.process_time() - before) / (ALONE + 1), 2)
         if photos is not None:
             from openpose_ros.evaluation.run import run
 
@@ -185,6 +196,7 @@ def _row(mode: str, trial: Trial, network: float) -> dict[str, Any]:
         "loss_percent": round(100.0 * trial.loss, 2),
         "latency_ms_median": None if median is None else round(median, 2),
         "latency_ms_p95": None if late is None else round(late, 2),
+        "cpu_ms": round(1e3 * trial.cpu / len(trial.latencies), 2) if trial.latencies else None,
         "cpu_percent": round(100.0 * trial.cpu / trial.seconds, 1),
         "camera_cpu_percent": round(100.0 * trial.own_cpu / trial.seconds, 1),
     }
@@ -204,6 +216,34 @@ def versus(found: Sequence[dict[str, Any]]) -> Iterator[str]:
                     f"frames/s, {own['fps'] / plain['fps']:.2f} times those of {plain['model']} in "
                     f"{plain['precision']} with the textbook's decoder"
                 )
+
+
+def with_accuracy(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of speed, each with the AP that was measured of its configuration, in whatever run."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row[name] for name in ("decoder", "model", "backend", "precision", "size"))
+
+    measured = {key(row): row["AP"] for row in found if row.get("AP") is not None}
+    return [{**row, "AP": measured.get(key(row))} for row in found if row["mode"] != "accuracy"]
+
+
+def at_equal_accuracy(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """For each configuration with the textbook's decoder, the fastest of ours that is at least as accurate."""
+    peaks = [row for row in with_accuracy(found) if row["mode"] == "peak" and row["AP"] is not None and row["fps"]]
+    for plain in (row for row in peaks if row["decoder"] == "textbook"):
+        good = [
+            row
+            for row in peaks
+            if row["decoder"] != "textbook" and row["camera"] == plain["camera"] and row["AP"] >= plain["AP"]
+        ]
+        if good:
+            best = max(good, key=lambda row: float(row["fps"]))
+            yield (
+                f"camera {plain['camera']}: {best['model']} at {best['size']} is as accurate as {plain['model']} with "
+                f"the textbook's decoder at {plain['size']} (AP {best['AP']:.1f} and {plain['AP']:.1f}) at "
+                f"{best['fps'] / plain['fps']:.2f} times its frames/s ({best['fps']:.1f} and {plain['fps']:.1f})"
+            )
 
 
 def _filling(image: Image, width: int, height: int) -> Image:

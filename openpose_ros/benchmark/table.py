@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from openpose_ros.device import cpu_features
+
+WIDEST = {
+    "SSE4.1": "sse4_1",
+    "AVX2": "avx2",
+    "AVX-512": "avx512f",
+    "AVX-512 VNNI": "avx512_vnni",
+    "AVX-512 BF16": "avx512_bf16",
+    "AMX": "amx_int8",
+}
+"""Instructions that networks are computed with, and Linux's names for them, the best ones last."""
+
+LIMIT = "ONEDNN_MAX_CPU_ISA"
+"""With this variable of the environment OpenVINO does without the better ones."""
 
 
 def timed(action: Callable[[], Any], repeats: int) -> list[float]:
@@ -43,7 +59,7 @@ def save(path: Path, name: str, rows: Sequence[dict[str, Any]], command: str) ->
 
 
 def hardware() -> dict[str, Any]:
-    """Processor and software, in words."""
+    """Processor and software, in words, the best instructions of x86 that it has, and to which it was limited."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -51,7 +67,13 @@ def hardware() -> dict[str, Any]:
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         model = f"{len(names)} x {names[0]}" if names else model
-    return {"processor": model, "python": platform.python_version(), "system": platform.system()}
+    found = {"processor": model, "python": platform.python_version(), "system": platform.system()}
+    known = [name for name, flag in WIDEST.items() if flag in cpu_features()]
+    if known:
+        found["instructions"] = known[-1]
+    if limit := os.environ.get(LIMIT):
+        found["instructions_limited_to"] = limit
+    return found
 
 
 def _text(value: Any) -> str:

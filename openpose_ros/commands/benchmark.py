@@ -109,7 +109,7 @@ def _end_to_end(arguments: argparse.Namespace) -> None:
 
     rows = list(end_to_end.rows(end_to_end_plan(arguments)))
     print(table.show(rows, end_to_end.COLUMNS))
-    print("\n".join(end_to_end.versus(rows)))
+    print("\n".join([*end_to_end.versus(rows), *end_to_end.at_equal_accuracy(rows)]))
     if arguments.json:
         table.save(arguments.json, "end_to_end", rows, arguments.command)
 
@@ -202,7 +202,7 @@ def _transport(arguments: argparse.Namespace) -> None:
 def _estimator(arguments: argparse.Namespace) -> Estimator:
     options = BackendOptions.from_arguments(arguments)
     return Estimator.load(
-        arguments.model, options.backend, options.device, precision=options.precision, threads=options.threads,
+        arguments.model, **asdict(options),
         inputs=InputOptions(input_size=getattr(arguments, "size", "256x456")),
     )  # fmt: skip
 

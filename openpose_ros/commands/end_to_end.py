@@ -42,6 +42,10 @@ def end_to_end_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--annotations", type=Path, metavar="JSON", help="COCO person_keypoints: measure AP, too")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photos it names")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only so many photos, spread evenly (all)")
+    parser.add_argument(
+        "--accuracy-only", action="store_true",
+        help="no ROS and no speed: AP alone, for benchmark/pareto.py to put beside speeds of another run",
+    )  # fmt: skip
 
 
 def end_to_end_plan(arguments: argparse.Namespace) -> Plan:
@@ -54,6 +58,8 @@ def end_to_end_plan(arguments: argparse.Namespace) -> Plan:
 
     if (arguments.annotations is None) != (arguments.images is None):
         raise ValueError("--annotations and --images go together: the file and the folder of its photos")
+    if arguments.accuracy_only and arguments.annotations is None:
+        raise ValueError("--accuracy-only needs --annotations and --images")
     photos = None
     if arguments.annotations is not None:
         from openpose_ros.evaluation.coco import AnnotatedPhotos
@@ -62,7 +68,7 @@ def end_to_end_plan(arguments: argparse.Namespace) -> Plan:
     return Plan(
         setups=tuple(_setups(arguments)),
         sizes=tuple(arguments.size),
-        cameras=tuple(arguments.camera),
+        cameras=() if arguments.accuracy_only else tuple(arguments.camera),
         rates=tuple(arguments.rates),
         seconds=arguments.seconds,
         loss=arguments.loss / 100.0,

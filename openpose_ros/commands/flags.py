@@ -41,8 +41,11 @@ def load_estimator(arguments: argparse.Namespace, threads: int = 0) -> Estimator
     Raises:
         CardError, BackendError: as Estimator.load.
     """
+    import cv2
+
     from openpose_ros.estimator import Estimator
 
+    cv2.setNumThreads(1)  # two pools of threads would take turns at the cores, and the network's gains more by them
     inputs, decode = InputOptions.from_arguments(arguments), DecodeOptions.from_arguments(arguments)
     backend = BackendOptions.from_arguments(arguments)
     backend = replace(backend, threads=backend.threads or threads)

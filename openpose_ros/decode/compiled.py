@@ -1,4 +1,4 @@
-"""The two inner loops of the decoder for CPUs, compiled by Numba: the same results as limbs.py and assemble.py.
+"""The inner loops of the decoder for CPUs, compiled by Numba: the same results as peaks.py, limbs.py and assemble.py.
 
 Numba is optional; without it the array form does the work, several times slower.
 """
@@ -28,6 +28,11 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def maxima(heatmaps: Any, joints: int, threshold: float) -> Any:
+    """As :func:`openpose_ros.decode.peaks.maxima`, for NumPy arrays."""
+    return _maxima_loop(np.asarray(heatmaps), joints, np.float32(threshold))
+
+
 def score_limbs(
     pafs: Any, peaks: Peaks, skeleton: Skeleton, options: DecodeOptions, paf_offset: float = 0.0
 ) -> Connections:
@@ -37,7 +42,7 @@ def score_limbs(
     bounds = np.searchsorted(key, np.arange(pafs.shape[0] * joints + 1))
     limb, start, end, score = _score_loop(
         np.ascontiguousarray(pafs), peaks.x, peaks.y, bounds, np.array(skeleton.limbs), joints,
-        np.float32(paf_offset), np.array(PROBES, np.float32), np.float32(PROBE_MEAN * len(PROBES)),
+        np.float32(paf_offset), tuple(map(np.float32, PROBES)), np.float32(PROBE_MEAN * len(PROBES)),
         options.samples, needed(options.samples, options), DENSER * options.samples,
         needed(DENSER * options.samples, options), np.float32(options.sample_threshold),
     )  # fmt: skip
@@ -57,11 +62,73 @@ def assemble(peaks: Peaks, connections: Connections, skeleton: Skeleton) -> Grou
 
 
 @_jit
+def _maxima_loop(heatmaps: Any, joints: int, threshold: Any) -> Any:
+    height, width = heatmaps.shape[2], heatmaps.shape[3]
+    found = np.empty(1024, np.int64)
+    count = 0
+    for image in range(heatmaps.shape[0]):
+        for joint in range(joints):
+            heat = heatmaps[image, joint]
+            for row in range(height):
+                for column in range(width):
+                    here = heat[row, column]
+                    if not threshold < here < np.inf:
+                        continue
+                    left, right = column > 0, column + 1 < width
+                    wins = (not left or here >= heat[row, column - 1]) and (not right or here > heat[row, column + 1])
+                    if wins and row > 0:
+                        wins = (
+                            here >= heat[row - 1, column]
+                            and (not left or here >= heat[row - 1, column - 1])
+                            and (not right or here >= heat[row - 1, column + 1])
+                        )
+                    if wins and row + 1 < height:
+                        wins = (
+                            here > heat[row + 1, column]
+                            and (not left or here > heat[row + 1, column - 1])
+                            and (not right or here > heat[row + 1, column + 1])
+                        )
+                    if wins:
+                        if count == len(found):
+                            more = np.empty(2 * count, np.int64)
+                            more[:count] = found
+                            found = more
+                        found[count] = ((image * joints + joint) * height + row) * width + column
+                        count += 1
+    return found[:count].copy()
+
+
+@_jit
+def _probe(
+    field_x: Any, field_y: Any, height: int, width: int, px: Any, py: Any, start: int, first: int, last: int,
+    offset: Any, probes: Any, probe_sum: Any, likely: Any,
+) -> int:  # fmt: skip
+    """Ends of a start that a short look does not rule out, into ``likely``; how many."""
+    right, below = np.float32(width - 1), np.float32(height - 1)
+    from_x, from_y = px[start] + offset, py[start] + offset
+    count = 0
+    for end in range(first, last):
+        across, down = px[end] - px[start], py[end] - py[start]
+        total = np.float32(0.0)
+        for part in probes:
+            x = min(max(from_x + across * part, np.float32(0)), right)
+            y = min(max(from_y + down * part, np.float32(0)), below)
+            column, row = np.int32(x + np.float32(0.5)), np.int32(y + np.float32(0.5))
+            place = np.uint32(row) * np.uint32(width) + np.uint32(column)
+            total += field_x[place] * across + field_y[place] * down
+        length = np.float32(max(math.sqrt(across * across + down * down), 1e-6))
+        likely[count] = end
+        count += not total <= probe_sum * length
+    return count
+
+
+@_jit
 def _score_loop(
     pafs: Any, px: Any, py: Any, bounds: Any, limbs: Any, joints: int, offset: Any, probes: Any, probe_sum: Any,
     few: int, needed_of_few: int, many: int, needed_of_many: int, threshold: Any,
 ) -> Any:  # fmt: skip
     height, width = pafs.shape[3], pafs.shape[4]
+    right_border, lower_border = np.float32(width - 1), np.float32(height - 1)
     room = 256
     found = np.empty((room, 3), np.int64)
     scores = np.empty(room, np.float32)
@@ -69,37 +136,38 @@ def _score_loop(
     for image in range(pafs.shape[0]):
         for limb in range(len(limbs)):
             from_joint, to_joint = image * joints + limbs[limb, 0], image * joints + limbs[limb, 1]
-            field_x, field_y = pafs[image, limb, 0], pafs[image, limb, 1]
+            field_x, field_y = pafs[image, limb, 0].ravel(), pafs[image, limb, 1].ravel()
+            first, last = bounds[to_joint], bounds[to_joint + 1]
+            likely = np.empty(last - first + 1, np.int64)
             for start in range(bounds[from_joint], bounds[from_joint + 1]):
-                for end in range(bounds[to_joint], bounds[to_joint + 1]):
+                kept = _probe(
+                    field_x, field_y, height, width, px, py, start, first, last, offset, probes, probe_sum, likely
+                )
+                for end in likely[:kept]:
                     across, down = px[end] - px[start], py[end] - py[start]
                     length = np.float32(max(math.sqrt(across * across + down * down), 1e-6))
-                    total = np.float32(0.0)
-                    for part in probes:
-                        x = min(max(px[start] + offset + across * part, np.float32(0)), np.float32(width - 1))
-                        y = min(max(py[start] + offset + down * part, np.float32(0)), np.float32(height - 1))
-                        column, row = int(x + np.float32(0.5)), int(y + np.float32(0.5))
-                        total += field_x[row, column] * across + field_y[row, column] * down
-                    if total <= probe_sum * length:
-                        continue
                     unit_x, unit_y = across / length, down / length
+                    from_x, from_y = px[start] + offset, py[start] + offset
                     samples, wanted = (few, needed_of_few) if length <= 2.0 * few else (many, needed_of_many)
                     total, support = np.float32(0.0), 0
                     for sample in range(samples):
                         if support + samples - sample < wanted:
                             break
                         part = np.float32(sample) / np.float32(samples - 1)
-                        x = min(max(px[start] + offset + across * part, np.float32(0)), np.float32(width - 1))
-                        y = min(max(py[start] + offset + down * part, np.float32(0)), np.float32(height - 1))
-                        left, top = int(x), int(y)
-                        right, below = min(left + 1, width - 1), min(top + 1, height - 1)
+                        x = min(max(from_x + across * part, np.float32(0)), right_border)
+                        y = min(max(from_y + down * part, np.float32(0)), lower_border)
+                        left, top = np.int32(x), np.int32(y)
                         fx, fy = x - np.float32(left), y - np.float32(top)
                         gx, gy = np.float32(1) - fx, np.float32(1) - fy
-                        vx = (field_x[top, left] * gx + field_x[top, right] * fx) * gy + (
-                            field_x[below, left] * gx + field_x[below, right] * fx
+                        # Numba lets negative numbers count from the end; unsigned ones spare it the question.
+                        above = np.uint32(top) * np.uint32(width) + np.uint32(left)
+                        to_right = np.uint32(left < width - 1)
+                        beneath = above + np.uint32(width) * np.uint32(top < height - 1)
+                        vx = (field_x[above] * gx + field_x[above + to_right] * fx) * gy + (
+                            field_x[beneath] * gx + field_x[beneath + to_right] * fx
                         ) * fy
-                        vy = (field_y[top, left] * gx + field_y[top, right] * fx) * gy + (
-                            field_y[below, left] * gx + field_y[below, right] * fx
+                        vy = (field_y[above] * gx + field_y[above + to_right] * fx) * gy + (
+                            field_y[beneath] * gx + field_y[beneath + to_right] * fx
                         ) * fy
                         along = vx * unit_x + vy * unit_y
                         total += along

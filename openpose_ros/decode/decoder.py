@@ -14,6 +14,7 @@ from array_api_compat import is_numpy_array, to_device
 
 from openpose_ros.decode import assemble as reference_assemble
 from openpose_ros.decode import limbs as reference_limbs
+from openpose_ros.decode import peaks as reference_peaks
 from openpose_ros.decode.complete import complete
 from openpose_ros.decode.limbs import Connections
 from openpose_ros.decode.peaks import Peaks, find_peaks
@@ -98,12 +99,13 @@ def page_locked(device: str) -> int:
 def array_candidates(fields: Fields, options: DecodeOptions) -> Candidates:
     """Peaks and limbs by array operations alone, and Numba's loop for NumPy: wherever the fields are."""
     began = time.perf_counter()
+    loops = _loops() if is_numpy_array(fields.heatmaps) else _Reference
     peaks = find_peaks(
-        fields.heatmaps, len(fields.skeleton.joints), options.heat_threshold, options.max_candidates, fields.grids
-    )
+        fields.heatmaps, len(fields.skeleton.joints), options.heat_threshold, options.max_candidates, fields.grids,
+        loops.maxima,
+    )  # fmt: skip
     found = time.perf_counter()
-    score_limbs = _loops().score_limbs if is_numpy_array(fields.pafs) else reference_limbs.score_limbs
-    connections = score_limbs(fields.pafs, peaks, fields.skeleton, options, fields.paf_offset)
+    connections = loops.score_limbs(fields.pafs, peaks, fields.skeleton, options, fields.paf_offset)
     down = Candidates(
         Peaks(*map(_host, (peaks.image, peaks.joint, peaks.x, peaks.y, peaks.score))),
         Connections(*map(_host, (connections.limb, connections.start, connections.end, connections.score))),
@@ -215,6 +217,7 @@ def _known_kernels(device: str) -> Kernels | None:
 
 
 class _Reference:
+    maxima = staticmethod(reference_peaks.maxima)
     score_limbs = staticmethod(reference_limbs.score_limbs)
     assemble = staticmethod(reference_assemble.assemble)
 

@@ -5,7 +5,7 @@ Written on the array API alone, so that the same lines run on NumPy, torch and C
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,30 @@ class Peaks:
     score: Array
 
 
-def find_peaks(heatmaps: Array, joints: int, threshold: float, limit: int = 0, grids: Sequence[Grid] = ()) -> Peaks:
+def maxima(heatmaps: Array, joints: int, threshold: float) -> Array:
+    """(N,) int, places in the flattened (B, J, H, W) of the maxima that :func:`find_peaks` speaks of."""
+    xp = array_namespace(heatmaps)
+    height, width = heatmaps.shape[-2:]
+    flat = xp.reshape(heatmaps[:, :joints, :, :], (-1,))
+    cell = xp.nonzero(flat > threshold)[0]
+    cell = cell[xp.nonzero(xp.isfinite(xp.take(flat, cell)))[0]]
+    for dy, dx in NEIGHBOURS:
+        column, row = cell % width, (cell // width) % height
+        inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
+        here, there = xp.take(flat, cell), xp.take(flat, xp.where(inside, cell + (dy * width + dx), cell))
+        wins = here > there if (dy, dx) > (0, 0) else here >= there
+        cell = cell[xp.nonzero(wins | ~inside)[0]]
+    return cell
+
+
+def find_peaks(
+    heatmaps: Array,
+    joints: int,
+    threshold: float,
+    limit: int = 0,
+    grids: Sequence[Grid] = (),
+    maxima: Callable[[Array, int, float], Array] = maxima,
+) -> Peaks:
     """Local maxima above ``threshold`` among the eight neighbours.
 
     Of equal neighbours the one further down (then further right) wins, so a plateau yields one peak, not none. The
@@ -49,18 +72,11 @@ def find_peaks(heatmaps: Array, joints: int, threshold: float, limit: int = 0, g
         threshold: heat below which nothing is a candidate; must be positive.
         limit: how many candidates a joint may have in one image, the strongest first; 0 is no limit.
         grids: B grids; what lies outside their pictures, in the padding, is no candidate.
+        maxima: what finds the cells; ``compiled.py`` has a faster one for NumPy.
     """
     xp = array_namespace(heatmaps)
     height, width = heatmaps.shape[-2:]
-    flat = xp.reshape(heatmaps[:, :joints, :, :], (-1,))
-    cell = xp.nonzero(flat > threshold)[0]
-    cell = cell[xp.nonzero(xp.isfinite(xp.take(flat, cell)))[0]]
-    for dy, dx in NEIGHBOURS:
-        column, row = cell % width, (cell // width) % height
-        inside = (column + dx >= 0) & (column + dx < width) & (row + dy >= 0) & (row + dy < height)
-        here, there = xp.take(flat, cell), xp.take(flat, xp.where(inside, cell + (dy * width + dx), cell))
-        wins = here > there if (dy, dx) > (0, 0) else here >= there
-        cell = cell[xp.nonzero(wins | ~inside)[0]]
+    flat, cell = xp.reshape(heatmaps[:, :joints, :, :], (-1,)), maxima(heatmaps, joints, threshold)
     column, row, plane = cell % width, (cell // width) % height, cell // (width * height)
     x, y = _summit(flat, cell, column, width, 1), _summit(flat, cell, row, height, width)
     score = xp.take(flat, cell)

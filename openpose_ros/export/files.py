@@ -40,6 +40,7 @@ def write(
     network: dict[str, Any] = {
         "type": "graph",
         "precision": precision,
+        "of": digest,
         "input": INPUT,
         "layout": "NCHW",
         "heatmaps": {"output": HEATMAPS, "channels": [0, joints]},

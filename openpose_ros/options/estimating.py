@@ -110,8 +110,14 @@ class BackendOptions(OptionSet):
     precision: str = option(
         "auto",
         "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32; "
-        "int8 is for TensorRT",
+        "int8 is for openvino and tensorrt, for networks that export has written in it, such as the bundled one",
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
+    )
+    hint: str = option(
+        "latency",
+        "what the openvino backend is to be quick at: latency, one image with all threads; throughput, several images "
+        "at once with a share of the threads each, for bags, videos and several cameras",
+        choices=("latency", "throughput"),
     )
     threads: int = option(0, "CPU threads of the network; 0 takes all cores there are", minimum=0, maximum=1024)
 

@@ -54,7 +54,7 @@ class PoseNodeOptions(OptionSet):
     max_batch: int = option(
         0,
         "images of different cameras that go through the network together; 0 takes all that are there on a GPU, "
-        "where that is faster, and one at a time on a CPU",
+        "where that is faster, and on a CPU one at a time, or as many as the hint throughput works on at once",
         minimum=0,
         maximum=64,
         live=True,

@@ -45,6 +45,7 @@ def network(model: str, backend: BackendOptions, inputs: InputOptions, decode: D
         backend.device,
         precision=backend.precision,
         threads=backend.threads,
+        hint=backend.hint,
         inputs=inputs,
         decode=decode,
     )

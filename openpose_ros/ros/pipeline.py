@@ -17,6 +17,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from openpose_ros.adaptive import AdaptiveSize
+from openpose_ros.backends import at_once
 from openpose_ros.options import AdaptiveOptions
 from openpose_ros.preprocess import Image
 from openpose_ros.ros.camera import Message
@@ -107,8 +108,9 @@ class Pipeline:
     def _most(self) -> int:
         """Images that go through the network together."""
         asked = self._streams[0].settings.node.max_batch
-        on_gpu = self._estimator.backend.device.startswith("cuda")
-        return asked or (len(self._streams) if on_gpu else 1)
+        backend = self._estimator.backend
+        on_gpu = backend.device.startswith("cuda")
+        return asked or (len(self._streams) if on_gpu else min(len(self._streams), at_once(backend)))
 
     def _begin(self, taken: list[tuple[int, Message]], began: float) -> Batch | None:
         """Let the network look at images of different cameras; None if none of them can be read."""

@@ -26,6 +26,7 @@ def load(model: str, backend: BackendOptions, inputs: InputOptions, decode: Deco
         backend.device,
         precision=backend.precision,
         threads=backend.threads,
+        hint=backend.hint,
         inputs=inputs,
         decode=decode,
     )

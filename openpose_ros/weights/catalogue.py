@@ -1,4 +1,4 @@
-"""Where models are found by name: in the checkout, in the installed package, in the user's cache."""
+"""Where models are found by name: in the checkout, in the installed package, in the user's cache; int8 files too."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from openpose_ros.card import CardError
+from openpose_ros.card import Card, CardError, file_digest
 from openpose_ros.weights.published import PUBLISHED
 
 TRAINABLE = ".card.yaml"
 """What the name of a card without weights ends with."""
+
+INT8 = "-int8"
+"""What ``export`` adds to a model's name for the file of the same network in int8."""
 
 
 def find_card(model: str | Path) -> Path:
@@ -34,6 +37,29 @@ def find_card(model: str | Path) -> Path:
         return path
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
     raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
+
+
+def int8_card(card: Card) -> Card:
+    """The card of the same network in int8, as ``export`` wrote it: beside the card, or in the user's cache.
+
+    Raises:
+        CardError: there is none, or only one that was made of other weights; the text holds the command to make it.
+    """
+    beside = [card.path.parent] if card.path is not None else []
+    digest = card.sha256 or file_digest(card.verified_weights())
+    stale = ""
+    for folder in (*beside, cache_folder()):
+        path = folder / f"{card.name}{INT8}.yaml"
+        if not path.is_file():
+            continue
+        found = Card.load(path)
+        if found.network.get("of") == digest:
+            return found
+        stale = f" ({path} was made of other weights)"
+    raise CardError(
+        f"{card.name} has no file in int8{stale}; to make one: python -m openpose_ros export --model "
+        f"{card.path or card.name} --precision int8 --calibration PHOTOS"
+    )
 
 
 def model_folders() -> Iterator[Path]:

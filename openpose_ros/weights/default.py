@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from openpose_ros.card import Card, CardError
-from openpose_ros.weights.catalogue import cache_folder, model_folders
+from openpose_ros.weights.catalogue import INT8, cache_folder, model_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,8 +35,9 @@ def default_model() -> Path:
 def local_model() -> Path | None:
     """Card of the best network on this machine: bundled, beside the checkout, or in the user's cache; else None."""
     for folder in model_folders():
-        if folder != cache_folder() and (bundled := sorted(folder.glob("*.yaml"))):
-            return bundled[0]
+        cards = sorted(path for path in folder.glob("*.yaml") if not path.stem.endswith(INT8))
+        if folder != cache_folder() and cards:
+            return cards[0]
     if ZOO_ARCHIVE.is_file():
         return _converted(ZOO_ARCHIVE, ZOO)
     if _is_whole(converted := cache_folder() / f"{ZOO}.yaml"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,8 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def hide(package: str) -> None:
         monkeypatch.setitem(sys.modules, package, None)
-        monkeypatch.delitem(sys.modules, f"openpose_ros.backends.{package}", raising=False)
+        for module in (package, f"{package}_graph"):
+            monkeypatch.delitem(sys.modules, f"openpose_ros.backends.{module}", raising=False)
 
     return hide
 
@@ -75,8 +77,9 @@ def test_openvino_without_pytorch_says_what_the_network_needs(
     pytest.importorskip("openvino")
     without("torch")
     monkeypatch.delitem(sys.modules, "openpose_ros.networks.frozen", raising=False)
+    never_compiled = replace(random_card, mean=(3.0, 2.0, 1.0))
     with pytest.raises(BackendError, match="built in PyTorch.*pip install torch"):
-        choose(random_card, replace(ON_CPU, backend="openvino"))
+        choose(never_compiled, replace(ON_CPU, backend="openvino"))
 
 
 def test_an_unknown_backend_is_named() -> None:
@@ -105,16 +108,50 @@ def test_a_gpu_is_preferred_where_there_is_one(random_card: Card, monkeypatch: p
         return SyntheticBackend(card)
 
     monkeypatch.setattr(backends, "make", note)
+    monkeypatch.setattr(backends, "gpu_driver", lambda: True)
     monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda: True)
     choose(random_card, BackendOptions())
     choose(random_card, ON_CPU)
     assert tried == ["tensorrt", "openvino"]
 
 
-@pytest.mark.parametrize("name", ["torch", "torch_compile", "openvino"])
-def test_int8_is_left_to_tensorrt(random_card: Card, name: str) -> None:
-    with pytest.raises(BackendError, match=f"int8 is for the tensorrt backend, from an int8 export; {name} has none"):
+@pytest.mark.parametrize("name", ["torch", "torch_compile"])
+def test_pytorch_has_no_int8(random_card: Card, name: str) -> None:
+    with pytest.raises(BackendError, match=f"int8 is for the openvino and tensorrt backends; {name} has none"):
         make(name, random_card, BackendOptions(precision="int8"))
+
+
+def test_int8_without_a_file_says_how_to_make_one(random_card: Card) -> None:
+    pytest.importorskip("openvino")
+    with pytest.raises(BackendError, match=r"random has no file in int8; .* export .*random.yaml --precision int8"):
+        choose(random_card, BackendOptions("openvino", precision="int8"))
+
+
+@pytest.fixture
+def bundled() -> Card:
+    return Card.load(Path(__file__).resolve().parents[2] / "model" / "lightweight.yaml")
+
+
+def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Card) -> None:
+    pytest.importorskip("openvino")
+    backend = choose(bundled, replace(ON_CPU, precision="int8"))
+    assert (backend.name, backend.precision, backend.card.name) == ("openvino", "int8", "lightweight-int8")
+    # Everything but the network is that of the network it was made of.
+    for entry in ("skeleton", "stride", "paf_offset", "heat_offset", "min_person_score", "min_joint_score", "licence"):
+        assert getattr(backend.card, entry) == getattr(bundled, entry)
+
+
+def test_without_pytorch_the_bundled_network_runs_in_int8(
+    bundled: Card, without: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("openvino")
+    without("torch")
+    for module in ("openpose_ros.networks.frozen", "openpose_ros.weights.store"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    never_compiled = replace(bundled, heat_offset=(0.0, 0.0), mean=(127.0,) * 3)
+    with caplog.at_level(logging.INFO, "openpose_ros"):
+        assert choose(never_compiled, ON_CPU).precision == "int8"
+    assert "built in PyTorch, which cannot be imported" in caplog.text
 
 
 def test_compiling_is_for_gpus(random_card: Card) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("openvino")
 
-from openpose_ros.backends import BackendError
+from openpose_ros.backends import BackendError, openvino, openvino_cache, openvino_graph
 from openpose_ros.backends.openvino import OpenVINOBackend, ov
 from openpose_ros.backends.signal_stack import signal_stack
 from openpose_ros.backends.torch import TorchBackend
@@ -231,3 +234,143 @@ def test_signals_find_a_stack_when_networks_come_and_go(random_card: Card) -> No
     finally:
         signal.signal(signal.SIGUSR1, earlier)
     assert heard == [signal.SIGUSR1]
+
+
+class TestTheCache:
+    """Compiled networks that are kept from start to start."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(openvino_cache, "folder", lambda: tmp_path / "kept")
+        return tmp_path / "kept"
+
+    @pytest.fixture
+    def builds(self, monkeypatch: pytest.MonkeyPatch) -> list[Card]:
+        """The cards whose networks were built since."""
+        seen: list[Card] = []
+
+        def read(card: Card) -> Any:
+            seen.append(card)
+            return openvino_graph.read(card)
+
+        monkeypatch.setattr(openvino, "read", read)
+        return seen
+
+    def test_a_second_start_builds_nothing_and_answers_the_same(
+        self, random_card: Card, noise: MakeBatch, builds: list[Card]
+    ) -> None:
+        batch = noise(64, 96)
+        first, second = OpenVINOBackend(random_card, EXACT)(batch), OpenVINOBackend(random_card, EXACT)(batch)
+        assert builds == [random_card]
+        np.testing.assert_array_equal(first.heatmaps, second.heatmaps)
+        np.testing.assert_array_equal(first.pafs, second.pafs)
+
+    def test_a_file_with_its_own_network_is_kept_too(
+        self, graph_card: Card, noise: MakeBatch, builds: list[Card]
+    ) -> None:
+        found = [OpenVINOBackend(graph_card, EXACT)(noise(64, 96)).pafs for _ in range(2)]
+        assert len(builds) == 1
+        np.testing.assert_array_equal(*found)
+
+    @pytest.mark.parametrize("change", ["threads", "hint", "mean"])
+    def test_what_changes_the_network_makes_another_file(
+        self, random_card: Card, builds: list[Card], change: str
+    ) -> None:
+        OpenVINOBackend(random_card, EXACT)
+        options = {"threads": replace(EXACT, threads=1), "hint": replace(EXACT, hint="throughput")}
+        card = replace(random_card, mean=(1.0, 2.0, 3.0)) if change == "mean" else random_card
+        OpenVINOBackend(card, options.get(change, EXACT))
+        assert len(builds) == 2
+
+    @pytest.mark.parametrize("harm", ["truncated", "changed", "emptied", "foreign"])
+    def test_a_torn_file_is_never_used(
+        self, random_card: Card, folder: Path, builds: list[Card], harm: str, noise: MakeBatch
+    ) -> None:
+        OpenVINOBackend(random_card, EXACT)
+        (file,) = folder.glob("*.blob")
+        whole = file.read_bytes()
+        middle = len(whole) // 2
+        file.write_bytes(
+            {
+                "truncated": whole[:middle],
+                "changed": whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :],
+                "emptied": b"",
+                "foreign": b"\xff\x00 no JSON\n" + whole,
+            }[harm]
+        )
+        assert np.isfinite(OpenVINOBackend(random_card, EXACT)(noise(64, 96)).heatmaps).all()
+        assert len(builds) == 2
+        OpenVINOBackend(random_card, EXACT)
+        assert len(builds) == 2
+
+    def test_without_a_place_for_it_the_network_runs_all_the_same(
+        self, random_card: Card, folder: Path, noise: MakeBatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder.write_text("a file where the folder would be")
+        with caplog.at_level(logging.INFO):
+            assert OpenVINOBackend(random_card, EXACT)(noise(64, 96)).heatmaps.size
+        assert "cannot be kept in" in caplog.text
+
+    def test_only_the_latest_files_stay(self, random_card: Card, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(openvino_cache, "KEPT", 2)
+        for mean in (1.0, 2.0, 3.0):
+            OpenVINOBackend(replace(random_card, mean=(mean,) * 3), EXACT)
+        assert len(list(folder.iterdir())) == 2
+
+    def test_the_second_start_does_without_pytorch(self, random_card: Card, tmp_path: Path) -> None:
+        """In a process of its own, as a node starts."""
+        program = (
+            "import sys; from openpose_ros import Estimator; "
+            f"Estimator.load({str(random_card.path)!r}, device='cpu'); print('torch' in sys.modules)"
+        )
+        environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+        starts = [
+            subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+            for _ in range(2)
+        ]
+        assert [start.stdout.strip() for start in starts] == ["True", "False"]
+
+
+def test_throughput_works_on_the_images_of_a_batch_together(
+    backend: OpenVINOBackend, random_card: Card, noise: MakeBatch
+) -> None:
+    several = OpenVINOBackend(random_card, replace(EXACT, hint="throughput", threads=2))
+    assert several.at_once >= 1
+    for count in (1, 3, 5, 2):
+        batch = noise(64, 96, count, seed=count)
+        np.testing.assert_allclose(several(batch).pafs, backend(batch).pafs, rtol=1e-3, atol=1e-3)
+
+
+def test_calls_from_several_threads_share_the_requests(
+    backend: OpenVINOBackend, random_card: Card, noise: MakeBatch
+) -> None:
+    several = OpenVINOBackend(random_card, replace(EXACT, hint="throughput", threads=2))
+    batches = [noise(64, 96, 1 + seed % 3, seed=seed) for seed in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(several, batches))
+    for batch, fields in zip(batches, found, strict=True):
+        np.testing.assert_allclose(fields.heatmaps, backend(batch).heatmaps, rtol=1e-3, atol=1e-3)
+
+
+def test_a_batch_that_fails_spoils_none_after_it(random_card: Card, noise: MakeBatch) -> None:
+    backend = OpenVINOBackend(random_card, EXACT)
+    batch = noise(64, 96)
+    expected = backend(batch).heatmaps
+    with pytest.raises(RuntimeError):
+        backend(replace(batch, images=batch.images[..., :2]))
+    backend._shapes[(1, 64, 96, 3)] = [(1, 19, 1, 1), (1, 38, 1, 1)]
+    with pytest.raises(RuntimeError):
+        backend(batch)
+    del backend._shapes[(1, 64, 96, 3)]
+    for _ in range(2):
+        np.testing.assert_array_equal(backend(batch).heatmaps, expected)
+
+
+def test_answers_lie_where_the_network_wrote_them(backend: OpenVINOBackend, noise: MakeBatch) -> None:
+    batch = noise(72, 96)
+    backend(batch)
+    fields = backend(batch)
+    assert fields.heatmaps.base is None or fields.heatmaps.base.nbytes == fields.heatmaps.nbytes
+    request = backend._free.get()
+    backend._free.put(request)
+    assert np.shares_memory(request.get_output_tensor(0).data, fields.heatmaps)

@@ -385,6 +385,7 @@ def test_auto_goes_on_to_pytorch_and_tells_the_command(
         return real_make(name, card, options) if name == "tensorrt" else SyntheticBackend(card)
 
     monkeypatch.setattr(backends, "make", make)
+    monkeypatch.setattr("openpose_ros.backends.gpu_driver", lambda: True)
     monkeypatch.setattr("openpose_ros.backends.torch.has_cuda", lambda: True)
     with caplog.at_level(logging.INFO, "openpose_ros"):
         choose(bench.card, BackendOptions())

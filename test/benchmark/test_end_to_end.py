@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("pycocotools", reason="needs pycocotools")
 
 from openpose_ros.benchmark.baseline import TextbookEstimator
-from openpose_ros.benchmark.end_to_end import Setup, alone, pictures, versus
+from openpose_ros.benchmark.end_to_end import Setup, alone, at_equal_accuracy, pictures, rows, versus, with_accuracy
 from openpose_ros.commands.end_to_end import end_to_end_flags, end_to_end_plan
 from openpose_ros.estimator import Estimator
 from openpose_ros.evaluation import textbook
@@ -69,6 +69,7 @@ def test_more_networks_and_another_baseline_can_be_asked_for() -> None:
         (("--also", "caffe:float32"), "backend is 'caffe'"),
         (("--baseline", "float7"), "precision is 'float7'"),
         (("--annotations", "a.json"), "--annotations and --images go together"),
+        (("--accuracy-only",), "--accuracy-only needs --annotations and --images"),
         (("--annotations", "a.json", "--images", "nowhere"), "no annotation file a.json"),
     ],
 )
@@ -105,11 +106,63 @@ def test_the_baseline_finds_what_the_textbook_decoder_finds() -> None:
 
 def test_decoders_are_compared_at_equal_sizes_only() -> None:
     row = {"size": "64x96", "camera": "64x48", "mode": "peak", "model": "some", "precision": "int8"}
-    rows = [
+    measured = [
         {**row, "decoder": "openpose_ros", "fps": 30.0},
         {**row, "decoder": "openpose_ros", "fps": 90.0, "size": "32x48"},
         {**row, "decoder": "openpose_ros", "fps": 10.0, "mode": "10 Hz"},
         {**row, "decoder": "textbook", "fps": 12.0, "model": "plain"},
     ]
-    (sentence,) = versus(rows)
+    (sentence,) = versus(measured)
     assert "30.0 frames/s, 2.50 times those of plain in int8" in sentence
+
+
+CONFIGURED = {"backend": "openvino", "precision": "int8", "model": "some"}
+
+
+def a_peak(decoder: str, size: str, fps: float, ap: float | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        **CONFIGURED,
+        "mode": "peak",
+        "camera": "64x48",
+        "decoder": decoder,
+        "size": size,
+        "fps": fps,
+        "AP": ap,
+        **more,
+    }
+
+
+def test_accuracy_of_another_run_stands_beside_the_speed_of_the_same_configuration() -> None:
+    accuracy = {**CONFIGURED, "mode": "accuracy", "decoder": "openpose_ros", "size": "64x96", "AP": 50.0}
+    speeds = [
+        a_peak("openpose_ros", "64x96", 9.0),
+        a_peak("openpose_ros", "32x48", 20.0),
+        a_peak("textbook", "64x96", 8.0),
+    ]
+    assert [row["AP"] for row in with_accuracy([*speeds, accuracy])] == [50.0, None, None]
+
+
+def test_at_equal_accuracy_the_fastest_configuration_that_is_as_good_is_compared() -> None:
+    measured = [
+        a_peak("openpose_ros", "64x96", 10.0, 52.0),
+        a_peak("openpose_ros", "48x72", 20.0, 47.0),
+        a_peak("openpose_ros", "32x48", 40.0, 45.9),
+        a_peak("openpose_ros", "48x72", 90.0, 47.0, camera="1x1"),
+        a_peak("textbook", "64x96", 8.0, 46.0),
+        a_peak("textbook", "128x192", 1.0, 60.0),
+    ]
+    (sentence,) = at_equal_accuracy(measured)
+    assert "some at 48x72 is as accurate" in sentence
+    assert "at 2.50 times its frames/s" in sentence
+
+
+def test_accuracy_alone_needs_no_ros(coco_folder: Callable[..., tuple[Path, Path]]) -> None:
+    people = Estimator.load("", "synthetic")(np.zeros((480, 640, 3), np.uint8))
+    annotations, images = coco_folder([((480, 640), people)])
+    given = ("--annotations", str(annotations), "--images", str(images))
+    plan = asked("--backend", "synthetic", "--accuracy-only", "--size", "368x656", "--baseline", "none", *given)
+    assert plan.cameras == ()
+    (row,) = rows(plan)
+    assert row["mode"] == "accuracy"
+    assert 50.0 < row["AP"] <= 100.0
+    assert "network_ms_median" not in row

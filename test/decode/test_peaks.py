@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from openpose_ros.decode.peaks import NEIGHBOURS, Peaks, find_peaks
+from openpose_ros.decode.peaks import NEIGHBOURS, Peaks, find_peaks, maxima
 from openpose_ros.grid import Grid
 from openpose_ros.render import render
 from openpose_ros.skeleton import Skeleton
@@ -204,3 +204,21 @@ def test_a_broken_cell_spoils_no_place(wrong: float, place: tuple[int, int]) -> 
     assert np.isfinite(found.y).all()
     assert (np.abs(found.x - np.clip(found.x, -0.5, 9.5)) == 0).all()
     assert (np.abs(found.y - np.clip(found.y, -0.5, 7.5)) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 9, 13), (2, 4, 1, 7), (1, 2, 6, 1), (3, 5, 46, 82)])
+@pytest.mark.parametrize("levels", [3, 50, 0])
+def test_the_compiled_loop_finds_the_very_same_cells(shape: tuple[int, ...], levels: int) -> None:
+    compiled = pytest.importorskip("openpose_ros.decode.compiled")
+    random = np.random.default_rng(0)
+    heat = random.random(shape, np.float32)
+    if levels:  # plateaus
+        heat = np.round(heat * levels).astype(np.float32) / levels
+    for wrong in (np.nan, np.inf, -np.inf):
+        heat[random.random(shape) < 0.02] = wrong
+    expected = maxima(heat, shape[1] - 1, 0.3)
+    assert expected.size
+    np.testing.assert_array_equal(compiled.maxima(heat, shape[1] - 1, 0.3), expected)
+    np.testing.assert_array_equal(
+        compiled.maxima(heat[:, :, ::-1], shape[1], 0.3), maxima(heat[:, :, ::-1], shape[1], 0.3)
+    )

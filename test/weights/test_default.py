@@ -44,6 +44,12 @@ def test_a_bundled_network_comes_first(tmp_path: Path) -> None:
     assert default.default_model() == bundled
 
 
+def test_a_bundled_network_in_int8_is_not_taken_for_it(tmp_path: Path) -> None:
+    bundled = put(tmp_path / "bundled", "ours")
+    put(tmp_path / "bundled", "ours-int8")
+    assert default.default_model() == bundled
+
+
 def test_a_converted_network_in_the_cache_is_found() -> None:
     converted = put(cache_folder(), default.ZOO)
     assert default.default_model() == converted
