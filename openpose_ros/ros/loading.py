@@ -1,4 +1,5 @@
-"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop.
+"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop; and threads that are
+left behind, because a library does not come back.
 
 A signal that raises an exception wherever the program happens to be does not do: in the middle of a compiler, or of a
 library that loads weights, it leaves locks behind that nobody will open any more, and the process never ends.
@@ -28,7 +29,10 @@ Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 LOOK = 0.05
 """Seconds between two looks at whether somebody asked to stop."""
 
-NAME = "openpose_ros loading"
+PATIENCE = 10.0
+"""Seconds that a program which is to end waits for the image in progress. ros2 launch kills after 15."""
+
+_left: list[threading.Thread] = []
 
 
 class StoppedError(RuntimeError):
@@ -65,19 +69,30 @@ def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:
         except BaseException as error:
             answer.set_exception(error)
 
-    thread = threading.Thread(target=act, name=NAME, daemon=True)
+    thread = threading.Thread(target=act, name="openpose_ros loading", daemon=True)
     thread.start()
     while thread.is_alive() and not asked.is_set():
         thread.join(LOOK)
     if not answer.done():
+        leave_behind(thread)
         raise StoppedError("asked to stop before it was done")
     return answer.result()
+
+
+def leave_behind(thread: threading.Thread) -> None:
+    """Do not wait for a thread any more."""
+    _left.append(thread)
+
+
+def left_behind() -> bool:
+    """Whether there is such a thread that has not ended by itself since then."""
+    return any(thread.is_alive() for thread in _left)
 
 
 def leave(status: int) -> int:
     """The exit status of a program that has given everything back. It ends here where a thread was left behind: Python
     would wait for what that thread has started, and take libraries away under its feet."""
-    if any(thread.name == NAME for thread in threading.enumerate()):
+    if left_behind():
         gc.collect()  # what is left of the node; else the middleware would leave its shared memory behind
         rclpy.get_default_context().destroy()
         sys.stdout.flush()

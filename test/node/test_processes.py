@@ -128,6 +128,8 @@ import sys, threading, time
 from openpose_ros.ros import loading, pose_node, program
 from openpose_ros.ros.interface import POSE_NODE
 
+loading.PATIENCE = 3.0
+
 def load(*options):
     print("loading", file=sys.stderr, flush=True)
     {loading}
@@ -169,9 +171,7 @@ def test_signal_waits_for_the_image_in_progress_and_no_longer(graph: Any, start:
     read_until(process, "images from /image")
     image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
     image.data.frombytes(bytes(3 * 48 * 64))
-    end = time.monotonic() + PATIENCE
-    while not camera.get_subscription_count() and time.monotonic() < end:
-        graph.spin(0.05)
+    graph.until(camera.get_subscription_count)
     graph.spin(0.5)
     camera.publish(image)
     read_until(process, "looking")
@@ -182,6 +182,25 @@ def test_signal_waits_for_the_image_in_progress_and_no_longer(graph: Any, start:
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert time.monotonic() - asked < 10.0  # a hang is meant, not a busy machine
+
+
+def test_signal_does_not_wait_for_a_network_that_hangs(graph: Any, start: Start) -> None:
+    process = start(ros=["-p", "backend:=synthetic", "-p", "input_size:=64"], code=SLOW.format(loading="", looking=1e6))
+    graph.listen(People, "poses")
+    camera = graph.camera()
+    read_until(process, "images from /image")
+    image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
+    image.data.frombytes(bytes(3 * 48 * 64))
+    graph.until(camera.get_subscription_count)
+    graph.spin(0.5)
+    camera.publish(image)
+    read_until(process, "looking")
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "ended without the image that it was at work on for" in said
+    assert "Traceback" not in said
+    graph.until(lambda: "pose_node" not in graph.node.get_node_names(), "the node to take leave")
 
 
 def test_photos_become_people_from_process_to_process(graph: Any, start: Start, tmp_path: Path) -> None:
