@@ -19,7 +19,9 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
 from openpose_msgs.msg import People
+from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
+from visualization_msgs.msg import Marker, MarkerArray
 
 from openpose_ros.card import Card
 from openpose_ros.ros.interface import INTERFACES
@@ -201,6 +203,29 @@ def test_signal_does_not_wait_for_a_network_that_hangs(graph: Any, start: Start)
     assert "ended without the image that it was at work on for" in said
     assert "Traceback" not in said
     graph.until(lambda: "pose_node" not in graph.node.get_node_names(), "the node to take leave")
+
+
+def test_signal_takes_the_markers_away(graph: Any, start: Start) -> None:
+    process = start("pose_node", ros=["-p", "backend:=synthetic", "-p", "input_size:=64"])
+    markers = graph.listen(MarkerArray, "poses/markers")
+    camera, infos = graph.camera(), graph.camera("camera_info", CameraInfo)
+    read_until(process, "images from /image")
+    image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
+    image.data.frombytes(np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8).tobytes())
+    info = CameraInfo(width=64, height=48, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = [60.0, 0.0, 31.5, 0.0, 60.0, 23.5, 0.0, 0.0, 1.0]
+
+    def shown() -> bool:
+        infos.publish(info)
+        camera.publish(image)
+        graph.spin(0.1)
+        return any(marker.action == Marker.ADD for array in markers for marker in array.markers)
+
+    graph.until(shown, "markers")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    graph.until(lambda: [marker.action for marker in markers[-1].markers] == [Marker.DELETEALL])
 
 
 def test_photos_become_people_from_process_to_process(graph: Any, start: Start, tmp_path: Path) -> None:
