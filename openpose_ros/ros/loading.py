@@ -1,5 +1,5 @@
-"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop; and threads that are
-left behind, because a library does not come back.
+"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop; and the process ends
+without waiting for libraries that do not come back.
 
 A signal that raises an exception wherever the program happens to be does not do: in the middle of a compiler, or of a
 library that loads weights, it leaves locks behind that nobody will open any more, and the process never ends.
@@ -31,8 +31,6 @@ LOOK = 0.05
 
 PATIENCE = 10.0
 """Seconds that a program which is to end waits for the image in progress. ros2 launch kills after 15."""
-
-_left: list[threading.Thread] = []
 
 
 class StoppedError(RuntimeError):
@@ -74,19 +72,8 @@ def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:
     while thread.is_alive() and not asked.is_set():
         thread.join(LOOK)
     if not answer.done():
-        leave_behind(thread)
         raise StoppedError("asked to stop before it was done")
     return answer.result()
-
-
-def leave_behind(thread: threading.Thread) -> None:
-    """Do not wait for a thread any more."""
-    _left.append(thread)
-
-
-def left_behind() -> bool:
-    """Whether there is such a thread that has not ended by itself since then."""
-    return any(thread.is_alive() for thread in _left)
 
 
 def leave(status: int) -> NoReturn:

@@ -18,7 +18,6 @@ from std_msgs.msg import Header
 from openpose_ros.adaptive import AdaptiveSize
 from openpose_ros.options import AdaptiveOptions
 from openpose_ros.preprocess import Image
-from openpose_ros.ros import loading
 from openpose_ros.ros.camera import Message
 from openpose_ros.ros.mailbox import Mailbox
 from openpose_ros.ros.stream import Stream
@@ -83,13 +82,14 @@ class Pipeline:
         if (at_work := self.at_work) > limit:
             self._node.get_logger().warning(f"at work on one image for {at_work:.0f} s", throttle_duration_sec=REMINDER)
 
-    def close(self, patience: float | None = None) -> None:
-        """End after the images in progress; if they take longer than so many seconds, without them."""
+    def close(self, patience: float | None = None) -> bool:
+        """End after the images in progress; False if they take more than so many seconds, and are not waited for."""
         self._mailbox.close()
         self._thread.join(patience)
-        if self._thread.is_alive():
-            loading.leave_behind(self._thread)
-            self._node.get_logger().error(f"ended without the image that it was at work on for {self.at_work:.0f} s")
+        if not self._thread.is_alive():
+            return True
+        self._node.get_logger().error(f"ended without the image that it was at work on for {self.at_work:.0f} s")
+        return False
 
     def _work(self) -> None:
         seen: Batch | None = None  # by the network; nobody has heard of it yet

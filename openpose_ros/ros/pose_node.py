@@ -183,8 +183,7 @@ class PoseNode(LifecycleNode):
             outputs.close()
         self._outputs, self._poses = [], []
         if self._estimator is not None:
-            if not loading.left_behind():  # else it would wait for the network as well
-                self._estimator.close()
+            self._estimator.close()
             self._estimator = None
 
     # What there is while active.
@@ -223,7 +222,8 @@ class PoseNode(LifecycleNode):
         for stream in self._streams:
             stream.camera.need(images=False, calibration=False)
         if self._pipeline is not None:
-            self._pipeline.close(loading.PATIENCE if self.asked.is_set() else None)
+            if not self._pipeline.close(loading.PATIENCE if self.asked.is_set() else None):
+                self._estimator = None  # to close it would mean to wait for the network as well
             self._pipeline = None
         for stream in self._streams:
             stream.outputs.rest(True)
