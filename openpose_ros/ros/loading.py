@@ -1,4 +1,5 @@
-"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop.
+"""The network is loaded in a thread of its own, so that whoever waits for it can be asked to stop; and the process ends
+without waiting for libraries that do not come back.
 
 A signal that raises an exception wherever the program happens to be does not do: in the middle of a compiler, or of a
 library that loads weights, it leaves locks behind that nobody will open any more, and the process never ends.
@@ -12,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import rclpy
 
@@ -28,7 +29,8 @@ Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 LOOK = 0.05
 """Seconds between two looks at whether somebody asked to stop."""
 
-NAME = "openpose_ros loading"
+PATIENCE = 10.0
+"""Seconds that a program which is to end waits for the image in progress. ros2 launch kills after 15."""
 
 
 class StoppedError(RuntimeError):
@@ -66,7 +68,7 @@ def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:
         except BaseException as error:
             answer.set_exception(error)
 
-    thread = threading.Thread(target=act, name=NAME, daemon=True)
+    thread = threading.Thread(target=act, name="openpose_ros loading", daemon=True)
     thread.start()
     while thread.is_alive() and not asked.is_set():
         thread.join(LOOK)
@@ -75,13 +77,14 @@ def unless_asked(asked: threading.Event, work: Callable[[], Answer]) -> Answer:
     return answer.result()
 
 
-def leave(status: int) -> int:
-    """The exit status of a program that has given everything back. It ends here where a thread was left behind: Python
-    would wait for what that thread has started, and take libraries away under its feet."""
-    if any(thread.name == NAME for thread in threading.enumerate()):
-        gc.collect()  # what is left of the node; else the middleware would leave its shared memory behind
-        rclpy.get_default_context().destroy()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+def leave(status: int) -> NoReturn:
+    """End the process, now that everything has been given back.
+
+    Python's own end would wait for what a thread that was left behind has started, and take libraries away under its
+    feet; and of those that nobody uses any more, PyTorch alone takes half a second for it.
+    """
+    gc.collect()  # what is left of the node; else the middleware would leave its shared memory behind
+    rclpy.get_default_context().destroy()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -84,10 +84,14 @@ class Pipeline:
         if (at_work := self.at_work) > limit:
             self._node.get_logger().warning(f"at work on one image for {at_work:.0f} s", throttle_duration_sec=REMINDER)
 
-    def close(self) -> None:
-        """End after the images in progress."""
+    def close(self, patience: float | None = None) -> bool:
+        """End after the images in progress; False if they take more than so many seconds, and are not waited for."""
         self._mailbox.close()
-        self._thread.join()
+        self._thread.join(patience)
+        if not self._thread.is_alive():
+            return True
+        self._node.get_logger().error(f"ended without the image that it was at work on for {self.at_work:.0f} s")
+        return False
 
     def _work(self) -> None:
         seen: Batch | None = None  # by the network; nobody has heard of it yet

@@ -9,10 +9,8 @@ deactivate and cleanup undo both.
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
-import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +30,9 @@ from openpose_ros.ros.mailbox import Mailbox
 from openpose_ros.ros.outputs import Annotated, MarkersInSpace, Outputs, Poses, Publishers
 from openpose_ros.ros.parameters import Parameters
 from openpose_ros.ros.pipeline import Pipeline
+from openpose_ros.ros.report import Report
 from openpose_ros.ros.settings import Settings
 from openpose_ros.ros.stream import Stream
-from openpose_ros.ros.tally import Tally
 from openpose_ros.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -70,7 +68,7 @@ class PoseNode(LifecycleNode):
         self._pipeline: Pipeline | None = None
         self._timer: Timer | None = None
         self._enabled = True
-        self._reported = (0.0, [Tally()])
+        self._report: Report | None = None
         try:
             self._options = Parameters(self, POSE_NODE.options, self._apply)
         except ValueError as error:
@@ -101,9 +99,14 @@ class PoseNode(LifecycleNode):
                 raise program.StartError
 
     def stop(self) -> None:
-        """Wait for the image in progress and give everything back. Possible in every state."""
+        """Wait for the image in progress, though not for ever, and give everything back. Possible in every state."""
         self._close_cameras()
         self._unload()
+
+    def destroy_node(self) -> None:
+        """Leave the ROS graph, also where a thread that was left behind holds on to this node."""
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
 
     # Transitions. rclpy swallows whatever they raise, so they catch it and say it themselves.
 
@@ -197,7 +200,7 @@ class PoseNode(LifecycleNode):
             streams.append(Stream(self, camera, slot, outputs, tracker, settings))
         self._pipeline = Pipeline(self, mailbox, self._estimator, streams)
         self._streams = streams
-        self._reported = (time.monotonic(), [stream.tally for stream in streams])
+        self._report = Report(self.get_logger(), streams)
         self._timer = self.create_timer(LOOK_AROUND, self._look_around, clock=Clock(clock_type=ClockType.STEADY_TIME))
         for poses in self._poses:
             poses.describe()
@@ -219,11 +222,12 @@ class PoseNode(LifecycleNode):
         for stream in self._streams:
             stream.camera.need(images=False, calibration=False)
         if self._pipeline is not None:
-            self._pipeline.close()
+            if not self._pipeline.close(loading.PATIENCE if self.asked.is_set() else None):
+                self._estimator = None  # to close it would mean to wait for the network as well
             self._pipeline = None
         for stream in self._streams:
             stream.outputs.rest(True)
-        self._streams = []
+        self._streams, self._report = [], None
 
     def _look_around(self) -> None:
         """Subscribe to cameras or let go, as listeners come and go; tell how things are."""
@@ -236,19 +240,8 @@ class PoseNode(LifecycleNode):
                 stream.outputs.farewell()
         if self._pipeline is not None:
             self._pipeline.remind(self._settings.health.stale_after)
-        self._report()
-
-    def _report(self) -> None:
-        then, before = self._reported
-        now = time.monotonic()
-        if not self._streams or now - then < (self._settings.node.report_period or math.inf):
-            return
-        tallies = [stream.tally for stream in self._streams]
-        for stream, old, new in zip(self._streams, before, tallies, strict=True):
-            if new != old:
-                where = f"{stream.camera.topic}: " if len(self._streams) > 1 else ""
-                self.get_logger().info(where + new.since(old, now - then))
-        self._reported = (now, tallies)
+        if self._report is not None:
+            self._report.tell(self._settings.node.report_period)
 
     def _apply(self) -> None:
         """Take over parameters that were set; the next image is treated accordingly."""

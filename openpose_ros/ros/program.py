@@ -65,10 +65,12 @@ class Stop:
 
 
 def run(interface: Interface, create: Callable[[], Program], argv: list[str] | None) -> int:
-    """Run a node until it is finished or asked to stop.
+    """Run a node until it is finished or asked to stop, and end the process.
+
+    The exit status is 0 after a clean end, 1 if the node could not start.
 
     Returns:
-        0 after a clean end, 1 if the node could not start, 2 after wrong arguments.
+        0 after help, 2 after wrong arguments.
     """
     arguments = sys.argv[1:] if argv is None else argv
     try:

@@ -31,6 +31,9 @@ FRAME_ID = "camera_optical_frame"
 LAST_WORDS = 5.0
 """Seconds after which the node ends even if a subscriber has not confirmed the last image."""
 
+TURN = Duration(seconds=0.1)
+"""Between two looks at whether somebody asked to stop meanwhile."""
+
 
 class SourceNode(Node):
     """A node that publishes pictures as images of a camera, bgr8, stamped with the time of publishing.
@@ -145,7 +148,9 @@ class SourceNode(Node):
         source = self._options.source
         if not self._published:
             raise program.StartError(f"nothing in {source} could be read")
-        self._images.wait_for_all_acked(Duration(seconds=LAST_WORDS))
+        last = time.monotonic() + LAST_WORDS
+        while not (self._images.wait_for_all_acked(TURN) or self.asked.is_set() or time.monotonic() > last):
+            pass
         self.get_logger().info(f"{source} has ended after {self._published} images")
         self.finished = True
 

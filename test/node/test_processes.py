@@ -20,7 +20,9 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("openpose_msgs.msg", reason="needs openpose_msgs to be built")
 
 from openpose_msgs.msg import People
+from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
+from visualization_msgs.msg import Marker, MarkerArray
 
 from openpose_ros.card import Card
 from openpose_ros.ros.interface import INTERFACES
@@ -146,6 +148,8 @@ import sys, threading, time
 from openpose_ros.ros import loading, pose_node, program
 from openpose_ros.ros.interface import POSE_NODE
 
+loading.PATIENCE = 3.0
+
 def load(*options):
     print("loading", file=sys.stderr, flush=True)
     {loading}
@@ -187,9 +191,7 @@ def test_signal_waits_for_the_image_in_progress_and_no_longer(graph: Any, start:
     read_until(process, "images from /image")
     image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
     image.data.frombytes(bytes(3 * 48 * 64))
-    end = time.monotonic() + PATIENCE
-    while not camera.get_subscription_count() and time.monotonic() < end:
-        graph.spin(0.05)
+    graph.until(camera.get_subscription_count)
     graph.spin(0.5)
     camera.publish(image)
     read_until(process, "looking")
@@ -200,6 +202,48 @@ def test_signal_waits_for_the_image_in_progress_and_no_longer(graph: Any, start:
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert time.monotonic() - asked < 10.0  # a hang is meant, not a busy machine
+
+
+def test_signal_does_not_wait_for_a_network_that_hangs(graph: Any, start: Start) -> None:
+    process = start(ros=["-p", "backend:=synthetic", "-p", "input_size:=64"], code=SLOW.format(loading="", looking=1e6))
+    graph.listen(People, "poses")
+    camera = graph.camera()
+    read_until(process, "images from /image")
+    image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
+    image.data.frombytes(bytes(3 * 48 * 64))
+    graph.until(camera.get_subscription_count)
+    graph.spin(0.5)
+    camera.publish(image)
+    read_until(process, "looking")
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    assert "ended without the image that it was at work on for" in said
+    assert "Traceback" not in said
+    graph.until(lambda: "pose_node" not in graph.node.get_node_names(), "the node to take leave")
+
+
+def test_signal_takes_the_markers_away(graph: Any, start: Start) -> None:
+    process = start("pose_node", ros=["-p", "backend:=synthetic", "-p", "input_size:=64"])
+    markers = graph.listen(MarkerArray, "poses/markers")
+    camera, infos = graph.camera(), graph.camera("camera_info", CameraInfo)
+    read_until(process, "images from /image")
+    image = ImageMessage(encoding="bgr8", height=48, width=64, step=192)
+    image.data.frombytes(np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8).tobytes())
+    info = CameraInfo(width=64, height=48, distortion_model="plumb_bob", d=[0.0] * 5)
+    info.k = [60.0, 0.0, 31.5, 0.0, 60.0, 23.5, 0.0, 0.0, 1.0]
+
+    def shown() -> bool:
+        infos.publish(info)
+        camera.publish(image)
+        graph.spin(0.1)
+        return any(marker.action == Marker.ADD for array in markers for marker in array.markers)
+
+    graph.until(shown, "markers")
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 0, said
+    graph.until(lambda: [marker.action for marker in markers[-1].markers] == [Marker.DELETEALL])
 
 
 def test_photos_become_people_from_process_to_process(graph: Any, start: Start, tmp_path: Path) -> None:
