@@ -92,7 +92,8 @@ def _accuracy(arguments: argparse.Namespace) -> None:
             cards = [card for card in cards if card.name in arguments.only]
         for sentence in trouble:
             print(f"left out: {sentence}", file=sys.stderr)
-        plan = accuracy.Plan(cards, arguments.looks, photos, BackendOptions.from_arguments(arguments))
+        options = BackendOptions.from_arguments(arguments)
+        plan = accuracy.Plan(cards, arguments.looks, photos, options, arguments.json)
         for row in accuracy.rows(plan, {(row["network"], row["looks"]) for row in kept}):
             kept.append(row)
             print(table.show([row], ("network", "looks", "AP", "photo_ms", "trouble")), flush=True)
