@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import statistics
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +19,7 @@ from openpose_ros.card import Card, CardError
 from openpose_ros.decode import people
 from openpose_ros.estimator import Estimator
 from openpose_ros.evaluation import textbook
-from openpose_ros.evaluation.coco import AnnotatedPhotos
+from openpose_ros.evaluation.coco import AnnotatedPhotos, from_results
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.people import People
 from openpose_ros.weights import WeightsError
@@ -39,6 +40,49 @@ WEIGHTS = (".xml", ".npz", ".pb", ".tflite", ".pth", ".caffemodel", ".npy", ".h5
 """Files that are offered to ``convert``."""
 
 
+WAYS = ("", "_completed", "_textbook")
+"""In which the same fields are decoded."""
+
+Seen = tuple[dict[str, list[dict[str, Any]]], dict[str, float]]
+"""Of a photo: the people found in each way, as COCO's results, and the milliseconds of each stage."""
+
+
+class Notes:
+    """What one network has found photo by photo, in a file that an interrupted run goes on with.
+
+    Attributes:
+        seen: by the photo's number.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Read what is there; a line that was not finished is left out.
+
+        Args:
+            path: of the file; None keeps nothing.
+        """
+        self.seen: dict[int, Seen] = {}
+        self._path = path
+        lines = path.read_text().splitlines(keepends=True) if path is not None and path.is_file() else []
+        for line in lines:
+            if line.endswith("\n"):
+                number, found, spent = json.loads(line)
+                self.seen[number] = found, spent
+        if path is not None and lines and not lines[-1].endswith("\n"):
+            path.write_text("".join(lines[:-1]))
+
+    def add(self, photo: int, found: dict[str, list[dict[str, Any]]], spent: dict[str, float]) -> None:
+        """Keep a photo."""
+        self.seen[photo] = found, spent
+        if self._path is not None:
+            with self._path.open("a") as stream:
+                stream.write(json.dumps((photo, found, spent)) + "\n")
+
+    def remove(self) -> None:
+        """Everything was measured."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is measured.
@@ -48,12 +92,14 @@ class Plan:
         looks: names from :data:`LOOKS`.
         photos: annotated ones.
         options: what runs the networks.
+        notes: file beside which what was found in each photo is kept while a network is measured; None keeps nothing.
     """
 
     cards: Sequence[Card]
     looks: Sequence[str]
     photos: AnnotatedPhotos
     options: BackendOptions
+    notes: Path | None = None
 
 
 def at_hand(folders: Sequence[Path], into: Path) -> tuple[list[Card], list[str]]:
@@ -98,8 +144,11 @@ def rows(plan: Plan, done: Collection[tuple[str, str]] = ()) -> Iterator[dict[st
             except ValueError as error:
                 yield {**about, "trouble": str(error)}
                 continue
+            notes = Notes(plan.notes and plan.notes.with_suffix(f".{card.name}.{looks}.jsonl"))
             with closing(estimator):
-                yield about | measured(estimator, plan.photos)
+                row = about | measured(estimator, plan.photos, notes)
+            yield row
+            notes.remove()  # only after the row was taken
 
 
 def by_turns(plan: Plan, count: int) -> dict[tuple[str, str], dict[str, float]]:
@@ -140,28 +189,35 @@ def by_turns(plan: Plan, count: int) -> dict[tuple[str, str], dict[str, float]]:
     }
 
 
-def measured(estimator: Estimator, photos: AnnotatedPhotos) -> dict[str, Any]:
+def measured(estimator: Estimator, photos: AnnotatedPhotos, notes: Notes) -> dict[str, Any]:
     """The measures of one estimator; the same fields are decoded in three ways."""
-    found: dict[str, list[People]] = {"": [], "_completed": [], "_textbook": []}
-    spent: list[dict[str, float]] = []
     completing = replace(estimator.decode, complete=True)
+    seen: list[Seen] = []
     for photo in tqdm(photos, desc=estimator.card.name, unit="photo", disable=not sys.stderr.isatty()):
-        job = estimator.submit([photo.read()])
-        found[""] += job.result()
-        spent.append(job.milliseconds)
-        assert job.found is not None
-        found["_completed"] += people(job.found, completing, estimator.person_score)
-        found["_textbook"].append(textbook.decode(job.found.fields))
-    own = photos.measure(found[""])
+        if photo.id not in notes.seen:
+            job = estimator.submit([photo.read()])
+            (own,) = job.result()
+            assert job.found is not None
+            (completed,) = people(job.found, completing, estimator.person_score)
+            ways = {"": own, "_completed": completed, "_textbook": textbook.decode(job.found.fields)}
+            notes.add(photo.id, {way: found.to_coco(photo.id) for way, found in ways.items()}, job.milliseconds)
+        seen.append(notes.seen[photo.id])
+    found = {
+        way: photos.measure([_people(one[way], photos, place) for place, (one, _) in enumerate(seen)]) for way in WAYS
+    }
     return {
-        **{name: round(own[name], 2) for name in ONCE},
-        **{f"AP{way}": round(photos.measure(found[way])["AP"], 2) for way in ("_completed", "_textbook")},
-        "network_ms": round(statistics.median(stages["network"] for stages in spent), 1),
-        "photo_ms": round(statistics.median(sum(stages.values()) for stages in spent), 1),
+        **{name: round(found[""][name], 2) for name in ONCE},
+        **{f"AP{way}": round(found[way]["AP"], 2) for way in WAYS[1:]},
+        "network_ms": round(statistics.median(stages["network"] for _, stages in seen), 1),
+        "photo_ms": round(statistics.median(sum(stages.values()) for _, stages in seen), 1),
         "backend": estimator.backend.name,
         "precision": estimator.backend.precision,
         "input": asdict(estimator.inputs),
     }
+
+
+def _people(rows: list[dict[str, Any]], photos: AnnotatedPhotos, place: int) -> People:
+    return from_results([(row["score"], row["keypoints"]) for row in rows], photos.size(photos.photos[place]))
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:

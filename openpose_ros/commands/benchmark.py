@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 import sys
@@ -11,16 +10,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from openpose_ros.benchmark import decode, lifting, memory, table, tracking
+from openpose_ros.commands.accuracy import ACCURACY, accuracy_flags, measure_accuracy
 from openpose_ros.commands.backends import ABOUT, backend_flags, measure
 from openpose_ros.commands.end_to_end import end_to_end_flags, end_to_end_plan
 from openpose_ros.estimator import Estimator
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions, TrackOptions
-
-ACCURACY = """With --json it goes on where an earlier call was interrupted. Arithmetic is float32 unless --precision
-says otherwise. The networks are those installed by name and those in --weights."""
 
 LIMITS = Path(__file__).resolve().parents[2] / "config" / "parade.yaml"
 
@@ -57,44 +53,6 @@ def _decode(arguments: argparse.Namespace) -> None:
             print(f"{size}, {count} people: everything but the network {own:.2f} ms a frame")
     if arguments.json:
         table.save(arguments.json, "decode", rows, arguments.command)
-
-
-def _accuracy(arguments: argparse.Namespace) -> None:
-    from openpose_ros.benchmark import accuracy
-    from openpose_ros.evaluation.coco import AnnotatedPhotos
-
-    photos = AnnotatedPhotos(arguments.annotations, arguments.images, arguments.limit)
-    kept = _kept(arguments.json, len(photos)) if arguments.json else []
-    with tempfile.TemporaryDirectory(prefix="openpose_ros_") as folder:
-        cards, trouble = accuracy.at_hand(arguments.weights, Path(folder))
-        if arguments.only:
-            cards = [card for card in cards if card.name in arguments.only]
-        for sentence in trouble:
-            print(f"left out: {sentence}", file=sys.stderr)
-        plan = accuracy.Plan(cards, arguments.looks, photos, BackendOptions.from_arguments(arguments))
-        for row in accuracy.rows(plan, {(row["network"], row["looks"]) for row in kept}):
-            kept.append(row)
-            print(table.show([row], ("network", "looks", "AP", "photo_ms", "trouble")), flush=True)
-            if arguments.json:
-                table.save(arguments.json, "accuracy", kept, arguments.command)
-        times = accuracy.by_turns(plan, arguments.by_turns) if arguments.by_turns else {}
-    kept = [row | times.get((row["network"], row["looks"]), {}) for row in kept]
-    if arguments.json and times:
-        table.save(arguments.json, "accuracy", kept, arguments.command)
-    rows = sorted(kept, key=lambda row: (-row.get("AP", 0.0), row["network"]))
-    print(accuracy.markdown(rows) if arguments.markdown else table.show(rows, accuracy.COLUMNS))
-
-
-def _kept(path: Path, images: int) -> list[dict[str, Any]]:
-    """What an earlier call has measured on as many photos; it is not measured again."""
-    if not path.is_file():
-        return []
-    rows = [row for row in json.loads(path.read_text()).get("accuracy", []) if "AP" in row]
-    if any(row["images"] != images for row in rows):
-        raise ValueError(
-            f"{path} holds measures of {rows[0]['images']} photos, and here are {images}: take another file"
-        )
-    return rows
 
 
 def _memory(arguments: argparse.Namespace) -> None:
@@ -252,23 +210,8 @@ def _parser() -> argparse.ArgumentParser:
 
     about = "AP of every network at hand on annotated photos, with one look and with two scales and mirrored, and ms"
     accurate = kinds.add_parser("accuracy", help=about, description=about + ".", epilog=ACCURACY)
-    accurate.set_defaults(run=_accuracy)
-    accurate.add_argument("--annotations", required=True, type=Path, metavar="JSON", help="COCO person_keypoints")
-    accurate.add_argument("--images", required=True, type=Path, metavar="DIR", help="folder of the photos it names")
-    accurate.add_argument(
-        "--weights", type=Path, nargs="+", default=[], metavar="DIR", help="folders of weight files that convert reads"
-    )
-    accurate.add_argument("--only", nargs="+", default=[], metavar="NAME", help="only these networks (all)")
-    accurate.add_argument(
-        "--looks", nargs="+", choices=("one", "four"), default=["one", "four"],
-        help="one look at short side 368; four are 368 and 552, both mirrored too (one four)",
-    )  # fmt: skip
-    accurate.add_argument("--limit", type=_count, default=0, help="only so many photos, spread evenly (all)")
-    accurate.add_argument(
-        "--by-turns", type=_count, default=0, metavar="N",
-        help="take the milliseconds from N photos that all networks look at by turns, so that they can be compared",
-    )  # fmt: skip
-    accurate.add_argument("--markdown", action="store_true", help="print the table as docs/accuracy.md has it")
+    accurate.set_defaults(run=measure_accuracy)
+    accuracy_flags(accurate, _count)
 
     whole = kinds.add_parser("backend", help=ABOUT)
     whole.set_defaults(run=measure)

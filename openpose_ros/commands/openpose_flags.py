@@ -230,8 +230,8 @@ def _scales(given: dict[str, str]) -> Arguments:
     scales = [1.0 - gap * index for index in range(count)]
     if not scales or min(scales) <= 0.0:
         raise ValueError(
-            f"{count} scales of OpenPose with gaps of {gap:g} end at {1.0 - gap * (count - 1):g}; expected at least "
-            "one, all above 0"
+            f"{count} scales of OpenPose with gaps of {gap:g} end at {1.0 - gap * (count - 1):g}; expected one or more "
+            "above 0"
         )
     return ["--scales", ",".join(f"{scale:g}" for scale in scales)]
 

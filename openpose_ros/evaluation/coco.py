@@ -151,7 +151,7 @@ class AnnotatedPhotos:
             known = [row for row in rows if row["image_id"] in by_photo]
             for row in known:
                 by_photo[row["image_id"]].append((float(row["score"]), row["keypoints"]))
-            people = [_from_results(by_photo[photo.id], self._size(photo)) for photo in self.photos]
+            people = [from_results(by_photo[photo.id], self.size(photo)) for photo in self.photos]
         except OSError as error:
             raise DatasetError(f"{path} is not readable: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -160,13 +160,14 @@ class AnnotatedPhotos:
             raise DatasetError(f"{path} holds nobody in the photos that are evaluated")
         return people
 
-    def _size(self, photo: Photo) -> tuple[int, int]:
+    def size(self, photo: Photo) -> tuple[int, int]:
+        """(height, width) of a photo, as annotated; 0 where it is not."""
         entry = self.coco.imgs[photo.id]
         return int(entry.get("height", 0)), int(entry.get("width", 0))
 
 
-def _from_results(rows: Sequence[tuple[float, list[float]]], size: tuple[int, int]) -> People:
-    """People of COCO's results, best first; a joint at 0, 0 is unknown."""
+def from_results(rows: Sequence[tuple[float, list[float]]], size: tuple[int, int]) -> People:
+    """People of COCO's results, (score, 51 numbers) each, best first; a joint at 0, 0 is unknown."""
     ranked = sorted(rows, key=lambda row: -row[0])
     table = np.array([keypoints for _, keypoints in ranked], np.float64).reshape(-1, len(COCO_17.joints), 3)
     xy = np.where((table[..., :2] != 0.0).any(-1, keepdims=True), table[..., :2] - 0.5, np.nan)
@@ -176,7 +177,7 @@ def _from_results(rows: Sequence[tuple[float, list[float]]], size: tuple[int, in
 def annotated_people(annotations: Iterable[dict[str, Any]], size: tuple[int, int]) -> People:
     """The people with keypoints among COCO's annotations of a photo of (height, width), in their order."""
     rows = [person["keypoints"] for person in annotations if is_judged(person)]
-    return _from_results([(1.0, row) for row in rows], size)
+    return from_results([(1.0, row) for row in rows], size)
 
 
 def is_judged(annotation: dict[str, Any]) -> bool:

@@ -97,6 +97,32 @@ def test_times_to_compare_are_taken_by_turns(
     assert all(row["by_turns"] == 2 and row["photo_ms"] > 0.0 and row["AP"] > 95.0 for row in rows(given))
 
 
+def test_a_network_that_was_interrupted_goes_on_with_the_photo_it_was_at(
+    installed: Path, given: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    submit = accuracy.Estimator.submit
+    asked: list[int] = []
+
+    def cut_off(self: Any, images: Any) -> Any:
+        if images[0].shape[0] > 64:  # no warming up
+            asked.append(images[0].shape[0])
+            if len(asked) == 2:
+                raise KeyboardInterrupt
+        return submit(self, images)
+
+    flags = [*given, "--only", "first", "--looks", "one"]
+    monkeypatch.setattr(accuracy.Estimator, "submit", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        main(flags)
+    notes = tmp_path / "out.first.one.jsonl"
+    assert len(notes.read_text().splitlines()) == 1
+    notes.write_text(notes.read_text() + '[2, {"": [')  # the power went
+    assert main(flags) == 0
+    assert asked == [480, 600, 600]
+    assert rows(given)[0]["AP"] > 95.0
+    assert not notes.exists()
+
+
 def test_results_of_other_photos_are_no_beginning(
     installed: Path, given: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
