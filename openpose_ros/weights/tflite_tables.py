@@ -137,7 +137,7 @@ def _values(tensor: Place, buffers: list[Place]) -> npt.NDArray[np.float32] | No
     scale = about.entry(SCALE).vector("<f4").astype(np.float32)
     zero = about.entry(ZERO).vector("<i8").astype(np.float32) if about.has(ZERO) else np.zeros(1, np.float32)
     if scale.size == 1:
-        return (values - zero[0]) * scale[0]
+        return np.asarray((values - zero[0]) * scale[0], np.float32)
     sides = [1] * len(shape)
     sides[about.whole(AXIS, "<i")] = -1
     return np.asarray((values - zero.reshape(sides)) * scale.reshape(sides), np.float32)
