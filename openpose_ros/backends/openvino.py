@@ -25,6 +25,7 @@ from openpose_ros.preprocess import Batch
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 ov: Any = import_module("openvino")
 preprocess: Any = import_module("openvino.preprocess")
+operations: Any = import_module("openvino.opset13")
 
 HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 """Our precisions as OpenVINO's hints."""
@@ -197,7 +198,7 @@ def _fed_with_bytes(graph: Graph, card: Card) -> Any:
     around.input().model().set_layout(ov.Layout(graph.input_layout))
     steps = around.input().preprocess().convert_element_type(ov.Type.f32)
     if card.channels == "RGB":
-        steps = steps.reverse_channels()
+        steps = steps.custom(_red_first)
     if any(card.mean):
         steps = steps.mean(list(card.mean))
     if card.scale != (1.0, 1.0, 1.0):
@@ -206,6 +207,15 @@ def _fed_with_bytes(graph: Graph, card: Card) -> Any:
         around.output(number).model().set_layout(ov.Layout(graph.layout))
         around.output(number).tensor().set_layout(ov.Layout("NCHW")).set_element_type(ov.Type.f32)
     return around.build()
+
+
+def _red_first(pixels: Any) -> Any:
+    """(B, H, W, 3) blue, green, red -> red, green, blue.
+
+    OpenVINO 2026 moves its own reversal into the first convolution, and loses it where the network also asks for the
+    size of its input, as heads do that cut their answer to the picture. A multiplication stays where it is.
+    """
+    return operations.matmul(pixels, np.eye(3, dtype=np.float32)[::-1].copy(), False, False).output(0)
 
 
 def _reason(error: Exception) -> str:
