@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def timed(action: Callable[[], Any], repeats: int) -> list[float]:
@@ -43,7 +46,7 @@ def save(path: Path, name: str, rows: Sequence[dict[str, Any]], command: str) ->
 
 
 def hardware() -> dict[str, Any]:
-    """Processor and software, in words."""
+    """Processor and software, in words; GPUs where PyTorch was loaded and sees some."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -51,7 +54,13 @@ def hardware() -> dict[str, Any]:
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         model = f"{len(names)} x {names[0]}" if names else model
-    return {"processor": model, "python": platform.python_version(), "system": platform.system()}
+    about: dict[str, Any] = {"processor": model, "python": platform.python_version(), "system": platform.system()}
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        about["gpu"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        if DRIVER.is_file():
+            about["driver"] = DRIVER.read_text().partition("\n")[0].removeprefix("NVRM version:").strip()
+    return about
 
 
 def _text(value: Any) -> str:
