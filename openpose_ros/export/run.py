@@ -21,7 +21,7 @@ from openpose_ros.export.bytes_input import with_bytes
 from openpose_ros.export.equalise import equalised, largest, links
 from openpose_ros.export.files import write
 from openpose_ros.export.graph import OPSET, convolutions, float_graph
-from openpose_ros.export.half import check_range, half
+from openpose_ros.export.half import check_range, half, rounding
 from openpose_ros.export.parity import TOLERANCES, Answer, Comparison, answer, compare
 from openpose_ros.export.pictures import Inputs, Photos
 from openpose_ros.export.quantise import in_int8, quantised, unbiased, unfit
@@ -131,6 +131,7 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
     if order.precision == "float16":
         check_range(model, Inputs(order.photos, source, order.inputs))
         model = half(model)
+        judge("float16 as a GPU rounds it", Referee(source, rounding(model)), "float16")
     elif order.precision == "int8":
         model, in_float = _int8(model, order, say)
     if order.takes_bytes:

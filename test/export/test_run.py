@@ -84,7 +84,12 @@ def test_every_step_is_compared_in_two_programs(made: Made, precision: str) -> N
     done, told = made(precision)
     names = [line.partition(" on ")[0] for line in told if " on 2 photos: " in line]
     assert names[-2:] == [f"{precision} in ONNX Runtime", f"{precision} in OpenVINO"]
-    assert names[:-2] == ([] if precision == "float32" else ["float32 in ONNX Runtime"])
+    before = {
+        "float32": [],
+        "float16": ["float32 in ONNX Runtime", "float16 as a GPU rounds it"],
+        "int8": ["float32 in ONNX Runtime"],
+    }
+    assert names[:-2] == before[precision]
     assert [one.name for one in done.comparisons] == names
 
 
