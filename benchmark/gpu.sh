@@ -6,7 +6,7 @@
 #
 # OUT gets a log of every step, JUnit's XML of the tests, and JSON with each row of the benchmark as soon as it is
 # measured. A step that would not end within SECONDS (3600) is ended or left out, and OUT/summary.txt says so. The most
-# valuable steps come first: with 600 an H200-class card should get as far as the whole table of PyTorch in float16.
+# valuable steps come first: with 600 a large card should get through the table of PyTorch in float16 (not tried).
 set -u
 out=$(mkdir -p "${1:?usage: benchmark/gpu.sh OUT [SECONDS]}" && cd "$1" && pwd)
 end=$((SECONDS + ${2:-3600}))

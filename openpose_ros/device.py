@@ -113,6 +113,7 @@ class Gpu(Protocol):
     def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]: ...
     def stream_of(self, array: Any) -> int: ...
     def pointer(self, array: Any) -> int: ...
+    def new_stream(self) -> int: ...
     def on(self, stream: int) -> Any: ...
     def zeros(self, size: int) -> Memory: ...
     def pinned(self, size: int) -> Bytes: ...
@@ -154,6 +155,7 @@ class Cuda:
         self.name: str = properties["name"].decode()
         self.processors: int = properties["multiProcessorCount"]
         self._full = _share_memory(cupy)
+        self._streams: list[Any] = []
 
     def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]:
         """Kernels of CUDA source; CuPy keeps what it compiled in ``CUPY_CACHE_DIR`` for the next start.
@@ -180,6 +182,12 @@ class Cuda:
     def pointer(self, array: Any) -> int:
         """Where the elements of a contiguous array of PyTorch or CuPy begin."""
         return int(array.data_ptr() if is_torch_array(array) else array.data.ptr)
+
+    def new_stream(self) -> int:
+        """A stream that waits for no other one; it lasts as long as this."""
+        with self._cupy.cuda.Device(self.index):
+            self._streams.append(self._cupy.cuda.Stream(non_blocking=True))
+        return int(self._streams[-1].ptr)
 
     @contextmanager
     def on(self, stream: int) -> Iterator[None]:

@@ -92,7 +92,7 @@ class Job:
             raise TimeoutError(f"no answer from the network within {timeout} seconds") from None
         if isinstance(found, Underway):
             found.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            found = found.candidates()
+            found = self.found or found.candidates()
         found = found or candidates(fields, self._options)
         began = time.perf_counter()
         results = people(found, self._options, self._person_score)

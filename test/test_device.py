@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -128,6 +129,7 @@ def test_all_that_is_asked_of_cupy_is_there() -> None:
     assert hasattr(cupy.cuda.Stream, "from_external") or hasattr(cupy.cuda, "ExternalStream")
     if hasattr(cupy.cuda.Stream, "from_external"):
         assert cupy.cuda.Stream.from_external(device._Stream(94112)).ptr == 94112
+    assert "non_blocking" in str(inspect.signature(cupy.cuda.Stream.__init__))
     module = cupy.RawModule(code='extern "C" __global__ void f() {}', options=("--std=c++17", "--fmad=false"))
     assert callable(module.compile) and callable(module.get_function)
     for pool in (cupy.get_default_memory_pool(), cupy.get_default_pinned_memory_pool()):

@@ -31,6 +31,7 @@ class Search:
         self.done = threading.Event()
         self.failure: Exception | None = None
         self.waiting = threading.Event()
+        self.fetched = False
 
     def wait(self, timeout: float | None = None) -> None:
         self.waiting.set()
@@ -41,6 +42,8 @@ class Search:
 
     def result(self) -> Any:
         self.wait()
+        assert not self.fetched, "another frame has this memory by now"
+        self.fetched = True
         found = array_candidates(self.fields, self.options)
         return found.peaks, found.connections, {"peaks": 1.0, "limbs": 2.0, "copy": 3.0, "wait": 4.0}
 
@@ -119,7 +122,8 @@ def test_the_next_batch_is_queued_before_anybody_waits_for_this_one(searches: li
     for search in searches:
         search.done.set()
     assert [len(people) for people in second.result()] == [3, 3]
-    assert len(first.result()[0]) == 3
+    for _ in range(2):  # it may be asked for again
+        assert len(first.result()[0]) == 3
     running.close()
 
 

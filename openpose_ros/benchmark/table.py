@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ WIDEST = {
 
 LIMIT = "ONEDNN_MAX_CPU_ISA"
 """With this variable of the environment OpenVINO does without the better ones."""
+
+DRIVER = Path("/proc/driver/nvidia/version")
 
 
 def timed(action: Callable[[], Any], repeats: int) -> list[float]:
@@ -59,7 +62,8 @@ def save(path: Path, name: str, rows: Sequence[dict[str, Any]], command: str) ->
 
 
 def hardware() -> dict[str, Any]:
-    """Processor and software, in words, the best instructions of x86 that it has, and to which it was limited."""
+    """Processor and software, in words, the best instructions of x86 that it has, and to which it was limited; GPUs where
+    PyTorch was loaded and sees some."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -67,12 +71,17 @@ def hardware() -> dict[str, Any]:
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         model = f"{len(names)} x {names[0]}" if names else model
-    found = {"processor": model, "python": platform.python_version(), "system": platform.system()}
+    found: dict[str, Any] = {"processor": model, "python": platform.python_version(), "system": platform.system()}
     known = [name for name, flag in WIDEST.items() if flag in cpu_features()]
     if known:
         found["instructions"] = known[-1]
     if limit := os.environ.get(LIMIT):
         found["instructions_limited_to"] = limit
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        found["gpu"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        if DRIVER.is_file():
+            found["driver"] = DRIVER.read_text().partition("\n")[0].removeprefix("NVRM version:").strip()
     return found
 
 

@@ -26,7 +26,8 @@ other: predict, evaluate and the nodes take it as their model and run it with Op
 read the ONNX file itself, which also holds what the card says.
 
   float32  what PyTorch computes. For other programs, and to begin with.
-  float16  half the size; every number within is of that type. For GPUs: TensorRT takes types as they stand.
+  float16  half the size; every number within is of that type. For GPUs: TensorRT takes types as they stand. A CPU
+           computes it in float32, so it is compared with every result rounded to float16, too, as a GPU does.
   int8     a quarter of the size. For CPUs, through OpenVINO; for TensorRT too, which reads the same Q/DQ. Needs
            --calibration: photos of the kind that the camera will see, from which every tensor's range is taken.
 

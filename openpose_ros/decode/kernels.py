@@ -87,6 +87,15 @@ class Kernels:
         self.idle: deque[Room] = deque()
         self.relaunches = 0
         self._rooms: WeakSet[Room] = WeakSet()
+        self._aside: int | None = None
+
+    @property
+    def aside(self) -> int:
+        """A stream for what is still to do when a frame was waited for. Its own may be busy with the next one by then,
+        or be recorded for a CUDA graph."""
+        if self._aside is None:
+            self._aside = self.gpu.new_stream()
+        return self._aside
 
     @property
     def page_locked(self) -> int:
@@ -112,7 +121,7 @@ class Kernels:
             except IndexError:
                 room = Room(self.gpu)
                 self._rooms.add(room)
-            search = Search(self, fields, options, stream, room)
+            search = Search(self, fields, options, room)
             search.launch()
         return search
 
@@ -157,8 +166,8 @@ class Room:
 class Search:
     """A frame in flight."""
 
-    def __init__(self, kernels: Kernels, fields: Fields, options: DecodeOptions, stream: int, room: Room) -> None:
-        self._kernels, self._room, self._stream = kernels, room, stream
+    def __init__(self, kernels: Kernels, fields: Fields, options: DecodeOptions, room: Room) -> None:
+        self._kernels, self._room = kernels, room
         self._fields, self._options = fields, options
         self._heatmaps, self._pafs = _contiguous(fields.heatmaps), _contiguous(fields.pafs)
         self._began = time.perf_counter()
@@ -243,11 +252,11 @@ class Search:
                 break
             _log.info("room for %d pairs and %d connections on the GPU", room.pairs, room.connections)
             self._kernels.relaunches += 1
-            with gpu.on(self._stream):
+            with gpu.on(self._kernels.aside):
                 self.launch()
             gpu.wait(room.events[3])
         if used > room.copied:
-            with gpu.on(self._stream):
+            with gpu.on(self._kernels.aside):
                 gpu.download(room.host, self._result, room.copied, used)
                 gpu.record(room.events[3])
             gpu.wait(room.events[3])

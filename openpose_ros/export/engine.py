@@ -9,7 +9,7 @@ from openpose_ros.backends.tensorrt_build import build
 from openpose_ros.backends.tensorrt_engine import EngineFile, profiles_for
 from openpose_ros.backends.tensorrt_library import Gpu, check_gpu, library
 from openpose_ros.export import ExportError
-from openpose_ros.export.run import Exported, Judge, Order
+from openpose_ros.export.run import Exported, Judge, Order, check_accuracy, measured_ap
 from openpose_ros.options import BackendOptions
 
 
@@ -52,7 +52,7 @@ def build_engine(
         say: hears a line after each step.
 
     Raises:
-        ExportError: the engine answers otherwise than PyTorch; it is removed.
+        ExportError: the engine answers otherwise than PyTorch, or loses AP where that is measured; it is removed.
         BackendError: there is no TensorRT or no GPU, or it cannot build the engine.
         OSError: the engine cannot be written.
     """
@@ -62,7 +62,11 @@ def build_engine(
     say(f"engine: {engine.path} ({engine.path.stat().st_size / 1e6:.1f} MB)")
     options = BackendOptions(backend="tensorrt", device=where, precision=order.precision)
     try:
-        Judge(order, say)(f"{order.precision} in TensorRT", make("tensorrt", order.card, options), order.precision)
+        name = f"{order.precision} in TensorRT"
+        Judge(order, say)(name, make("tensorrt", order.card, options), order.precision)
+        if exported.ap is not None:
+            found = measured_ap(order, make("tensorrt", order.card, options))
+            check_accuracy(order, name, (exported.ap[0], found), say)
     except ExportError:
         engine.path.unlink(missing_ok=True)
         raise

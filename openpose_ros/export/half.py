@@ -63,6 +63,38 @@ def half(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
+def rounding(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A float32 graph that answers as a GPU does to this float16 one, for programs that compute it in float32.
+
+    What goes in and what every operator answers is rounded to float16; the sums within an operator are not, as in the
+    matrix units of GPUs.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT16:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+    ends = {value.name for value in graph.output}
+    nodes = []
+    for node in graph.node:
+        nodes.append(node)
+        if ends & set(node.output):
+            continue  # a cast of what is rounded already
+        if node.op_type == "Cast":
+            next(given for given in node.attribute if given.name == "to").i = TensorProto.FLOAT
+            node.name = f"{node.name}/exact"
+        for place, name in enumerate(node.output):
+            exact, rounded = f"{name}/exact", f"{name}/rounded"
+            node.output[place] = exact
+            nodes += [_cast(exact, rounded, TensorProto.FLOAT16), _cast(rounded, name, TensorProto.FLOAT)]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    graph.ClearField("value_info")
+    onnx.checker.check_model(result, full_check=True)
+    return result
+
+
 def _check(name: str, reached: float) -> None:
     if not reached <= LARGEST:
         raise ExportError(f"{name} reaches {reached:g}, and float16 ends at {LARGEST:g}: the network does not fit it")

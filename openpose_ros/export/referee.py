@@ -1,6 +1,7 @@
 """ONNX Runtime as referee: a second program that runs the files, on the CPU.
 
-It rounds to int8 as a file says, but computes float16 in float32, as OpenVINO does on most CPUs.
+It rounds to int8 as a file says, but computes float16 in float32, as OpenVINO does on most CPUs: what float16 costs is
+seen with ``half.rounding``.
 """
 
 from __future__ import annotations

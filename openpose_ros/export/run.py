@@ -21,7 +21,7 @@ from openpose_ros.export.bytes_input import with_bytes
 from openpose_ros.export.equalise import equalised, largest, links
 from openpose_ros.export.files import write
 from openpose_ros.export.graph import OPSET, convolutions, float_graph
-from openpose_ros.export.half import check_range, half
+from openpose_ros.export.half import check_range, half, rounding
 from openpose_ros.export.parity import TOLERANCES, Answer, Comparison, answer, compare
 from openpose_ros.export.pictures import Inputs, Photos
 from openpose_ros.export.quantise import in_int8, quantised, unbiased, unfit
@@ -128,9 +128,12 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
     if order.precision != "float32":
         judge("float32 in ONNX Runtime", Referee(source, model), "float32")
     in_float: list[str] = []
+    rounded: onnx.ModelProto | None = None
     if order.precision == "float16":
         check_range(model, Inputs(order.photos, source, order.inputs))
         model = half(model)
+        rounded = rounding(model)
+        judge("float16 as a GPU rounds it", Referee(source, rounded), "float16")
     elif order.precision == "int8":
         model, in_float = _int8(model, order, say)
     if order.takes_bytes:
@@ -144,15 +147,9 @@ def export(order: Order, say: Callable[[str], None]) -> Exported:
             judge(f"{order.precision} in OpenVINO", _openvino(card), order.precision)
         except BackendError as error:
             say(f"not compared in OpenVINO: {error}")
-        ap = _accuracy(order, card) if order.annotated is not None else None
+        ap = _accuracy(order, card, rounded) if order.annotated is not None else None
         if ap is not None and order.annotated is not None:
-            say(f"AP on {len(order.annotated)} photos: {ap[1]:.2f}, of PyTorch {ap[0]:.2f}")
-            if not ap[0] - ap[1] <= order.ap_loss:
-                raise ExportError(
-                    f"{order.precision} loses {ap[0] - ap[1]:.2f} AP, and {order.ap_loss:g} is the most that is "
-                    "accepted (--ap-loss): nothing is written. With a smaller --tolerance more of an int8 network "
-                    "stays in float32"
-                )
+            check_accuracy(order, order.precision, ap, say)
             at = f"{len(order.annotated)} photos of {order.annotations} at short side {order.short_side}"
             card = replace(card, accuracy={"AP": round(ap[1], 1), "photos": f"{at}, {order.precision}"})
             card.save(Path(room, f"{card.name}.yaml"))
@@ -205,21 +202,34 @@ def _int8(model: onnx.ModelProto, order: Order, say: Callable[[str], None]) -> t
     return result, stayed
 
 
-def _accuracy(order: Order, card: Card) -> tuple[float, float]:
-    """AP of PyTorch and of the file, in percent."""
+def check_accuracy(order: Order, what: str, ap: tuple[float, float], say: Callable[[str], None]) -> None:
+    """Say the AP of PyTorch and of something else, and raise an ExportError when the latter is too low."""
     assert order.annotated is not None
-    measured = []
+    say(f"AP on {len(order.annotated)} photos: {ap[1]:.2f}, of PyTorch {ap[0]:.2f}")
+    if not ap[0] - ap[1] <= order.ap_loss:
+        raise ExportError(
+            f"{what} loses {ap[0] - ap[1]:.2f} AP, and {order.ap_loss:g} is the most that is accepted (--ap-loss): "
+            "nothing is written. With a smaller --tolerance more of an int8 network stays in float32"
+        )
+
+
+def measured_ap(order: Order, backend: Backend) -> float:
+    """AP of a backend on the annotated photos of an order, in percent; the backend is closed."""
+    assert order.annotated is not None
+    estimator = Estimator(backend, order.inputs)
     try:
-        fast: Backend = _openvino(card)
+        return order.annotated.measure(run(estimator, order.annotated, backend.name).people)["AP"]
+    finally:
+        estimator.close()
+
+
+def _accuracy(order: Order, card: Card, rounded: onnx.ModelProto | None) -> tuple[float, float]:
+    """AP of PyTorch and of the file, in percent; of a float16 one as a GPU rounds it."""
+    try:
+        fast: Backend = _openvino(card) if rounded is None else Referee(order.card, rounded)
     except BackendError:
         fast = _referee(card)
-    for backend in (_pytorch(order.card), fast):
-        estimator = Estimator(backend, order.inputs)
-        try:
-            measured.append(order.annotated.measure(run(estimator, order.annotated, backend.name).people)["AP"])
-        finally:
-            estimator.close()
-    return measured[0], measured[1]
+    return measured_ap(order, _pytorch(order.card)), measured_ap(order, fast)
 
 
 def _pytorch(card: Card) -> Backend:

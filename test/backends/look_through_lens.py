@@ -35,12 +35,14 @@ def main() -> None:
                 target = np.empty((16, 24, 3), np.uint8)
                 rows, columns = taps(size[0], shown[0], way), taps(size[1], shown[1], way, mirrored)
                 integer = np.int32
-                gpu.launch(show, 2, 64, (
+                arguments = (
                     pixels.ctypes.data, integer(size[1]), rows.first.ctypes.data, rows.weights.ctypes.data,
                     integer(rows.weights.shape[1]), columns.first.ctypes.data, columns.weights.ctypes.data,
                     integer(columns.weights.shape[1]), integer(grid.pad_top), integer(grid.pad_left),
                     integer(shown[0]), integer(shown[1]), integer(0), integer(16), integer(24), target.ctypes.data,
-                ))  # fmt: skip
+                )  # fmt: skip
+                with gpu.on(7):
+                    gpu.launch(show, 2, 64, arguments)
                 total += target.size
     assert total == 2 * 8 * 4 * 16 * 24 * 3
     print(f"as many bytes as expected: {total}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +136,41 @@ def test_it_says_which_batches_its_engines_take(bench: Bench, noise: MakeBatch) 
     assert [takes(backend, noise(*shape)) for shape in ((64, 96, 2), (128, 128, 4))] == [True, True]
     assert [takes(backend, noise(*shape)) for shape in ((64, 96, 5), (256, 96, 1))] == [False, False]
     backend.close()
+
+
+def test_images_that_lie_on_the_gpu_already_are_not_uploaded(bench: Bench, noise: MakeBatch) -> None:
+    bench.engine()
+    backend = bench.backend()
+    for seed in range(CAPTURE_AFTER + 3):
+        batch = noise(64, 96, seed=seed)
+        there = replace(batch, images=torch.from_numpy(batch.images.copy()))
+        fields = backend(there)
+        there.images.zero_()  # the answer is the caller's, whatever becomes of the images
+        np.testing.assert_allclose(fields.heatmaps, expected(bench.card, batch, 19), rtol=1e-4, atol=1e-5)
+        assert set(backend.frames.clock.milliseconds()) == {"network"}
+    assert backend.frames.captures == 1
+
+
+def test_when_it_is_closed_contexts_end_before_their_engine(
+    bench: Bench, noise: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.engine()
+    backend = bench.backend()
+    for seed in range(CAPTURE_AFTER + 2):
+        backend(noise(64, 96, seed=seed))
+    contexts = [weakref.ref(context) for context in bench.trt.contexts]
+    bench.trt.contexts.clear()
+    assert len(contexts) == 2 and all(context() is not None for context in contexts)
+    engine = weakref.ref(backend._engines[0])
+    left: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(
+        cuda_module.cuda, "empty_cache",
+        lambda: left.append((any(context() for context in contexts), engine() is not None)), raising=False,
+    )  # fmt: skip
+    backend.close()
+    gc.collect()
+    assert left == [(False, True)]
+    assert engine() is None
 
 
 def test_a_size_that_keeps_coming_is_replayed_from_a_context_of_its_own(bench: Bench, noise: MakeBatch) -> None:

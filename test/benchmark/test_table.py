@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from openpose_ros.benchmark import table
 from openpose_ros.benchmark.table import hardware, save, show, summary, timed
 
 
@@ -33,8 +38,22 @@ def test_a_table_without_rows_is_its_head() -> None:
 def test_rows_are_saved_with_the_command_and_the_hardware(tmp_path: Path) -> None:
     rows = [{"stage": "peaks", "people": None, "median_ms": 1.5}]
     save(tmp_path / "out.json", "decode", rows, "python -m openpose_ros benchmark decode")
-    table = json.loads((tmp_path / "out.json").read_text())
-    assert table["decode"] == rows
-    assert table["command"] == "python -m openpose_ros benchmark decode"
-    assert table["hardware"] == hardware()
+    saved = json.loads((tmp_path / "out.json").read_text())
+    assert saved["decode"] == rows
+    assert saved["command"] == "python -m openpose_ros benchmark decode"
+    assert saved["hardware"] == hardware()
     assert set(hardware()) >= {"processor", "python"}
+
+
+def test_gpus_and_their_driver_belong_to_the_hardware(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    driver = tmp_path / "version"
+    driver.write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.04\nGCC version: 13\n")
+    names = ["NVIDIA H200", "NVIDIA T4"]
+    cuda = SimpleNamespace(is_available=lambda: True, device_count=lambda: 2, get_device_name=names.__getitem__)
+    monkeypatch.setattr(table, "DRIVER", driver)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    found = hardware()
+    assert found["gpu"] == names
+    assert found["driver"] == "NVIDIA UNIX x86_64 Kernel Module  580.159.04"
+    cuda.is_available = lambda: False
+    assert "gpu" not in hardware()

@@ -48,6 +48,7 @@ class Shim:
     Attributes:
         launched: names of the kernels, in order.
         downloaded: bytes of each copy to the host.
+        streams: of each launch and each copy to the host, in order.
     """
 
     processors = 1
@@ -59,12 +60,17 @@ class Shim:
         self.downloaded: list[int] = []
         self.taken = 0
         self.given_back = 0
+        self.stream = 0
+        self.streams: list[int] = []
 
     def compile(self, source: str, names: Sequence[str], options: Sequence[str]) -> list[Any]:
         return [getattr(self._library, f"launch_{name}") for name in names]
 
     def stream_of(self, array: Any) -> int:
         return 7
+
+    def new_stream(self) -> int:
+        return 8
 
     def pointer(self, array: Any) -> int:
         if hasattr(array, "data_ptr"):  # PyTorch's
@@ -75,8 +81,10 @@ class Shim:
 
     @contextmanager
     def on(self, stream: int) -> Iterator[None]:
-        assert stream == 7
+        assert stream in (7, 8)
+        before, self.stream = self.stream, stream
         yield
+        self.stream = before
 
     def zeros(self, size: int) -> Memory:
         self.taken += 1
@@ -93,6 +101,8 @@ class Shim:
         self._library.shim_backwards(int(self._backwards))
         wrong = kernel(ctypes.c_uint(blocks), ctypes.c_uint(threads), places, sizes, len(values))
         assert wrong == 0, f"{kernel.__name__}: argument {wrong} has another size, or their number is another (-1)"
+        assert self.stream, "a launch on the stream of nobody"
+        self.streams.append(self.stream)
         self.launched.append(kernel.__name__.removeprefix("launch_"))
 
     def upload(self, memory: Memory, values: Any) -> None:
@@ -102,6 +112,7 @@ class Shim:
     def download(self, values: Any, memory: Memory, first: int, last: int) -> None:
         assert 0 <= first < last <= memory.size and last <= len(values)
         ctypes.memmove(values.ctypes.data + first, memory.pointer + first, last - first)
+        self.streams.append(self.stream)
         self.downloaded.append(last - first)
 
     def event(self) -> list[float]:

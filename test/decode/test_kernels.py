@@ -149,6 +149,21 @@ def test_what_does_not_fit_is_launched_again_and_nothing_is_lost(
     assert len(gpu.downloaded) == copies + 1
 
 
+def test_what_is_still_to_do_for_a_frame_that_was_waited_for_is_not_queued_with_the_next(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next frame may be recorded for a CUDA graph at that time, which would swallow it."""
+    monkeypatch.setattr(kernels, "PAIRS", 50)
+    monkeypatch.setattr(kernels, "FIRST_COPY", 64)
+    gpu = shim.Shim(library)
+    search = Kernels(gpu).start(crowd_fields(4, 184, 328), DEFAULTS)
+    assert set(gpu.streams) == {7}
+    gpu.streams.clear()
+    search.result()
+    assert len(gpu.streams) > len(kernels.NAMES)  # launched again, and the rest was copied
+    assert set(gpu.streams) == {8}
+
+
 def test_more_connections_than_room_are_noticed(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "CONNECTIONS", 1)
     small = Kernels(shim.Shim(library))

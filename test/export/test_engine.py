@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,6 +86,25 @@ def test_an_engine_that_answers_wrongly_is_removed(
     with pytest.raises(ExportError, match="float16 in TensorRT answers .* off PyTorch"):
         engine.build_engine(exported(order.card), order, [(368, 656)], 1, "cuda", lambda line: None)
     assert not (tmp_path / "some.engine").exists()
+
+
+@pytest.mark.parametrize(("ap", "refused"), [(0.3, False), (0.7, True)])
+def test_the_ap_of_an_engine_is_measured_where_that_of_the_file_was(
+    order: Order, built: list[Any], exported_graph: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ap: float,
+    refused: bool,
+) -> None:  # fmt: skip
+    ran, told = stands_for(monkeypatch, exported_graph), list[str]()
+    monkeypatch.setattr(engine, "measured_ap", lambda order, backend: 50.0 - ap)
+    order = replace(order, annotated=range(12), ap_loss=0.5)
+    done = Exported(order.card, [], [], (50.0, 49.9))
+    if refused:
+        with pytest.raises(ExportError, match=r"float16 in TensorRT loses 0\.70 AP, and 0\.5 is the most"):
+            engine.build_engine(done, order, [(368, 656)], 1, "cuda", told.append)
+    else:
+        engine.build_engine(done, order, [(368, 656)], 1, "cuda", told.append)
+    assert told[-1] == f"AP on 12 photos: {50.0 - ap:.2f}, of PyTorch 50.00"
+    assert ran == 2 * ["tensorrt", "cuda", "float16"]
+    assert (tmp_path / "some.engine").exists() is not refused
 
 
 def test_without_a_gpu_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:

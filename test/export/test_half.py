@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime")
 from onnx import TensorProto, numpy_helper
 
 from openpose_ros.export import ExportError
-from openpose_ros.export.half import check_range, half
+from openpose_ros.export.half import check_range, half, rounding
 from openpose_ros.export.referee import Session
 
 Floats = npt.NDArray[np.float32]
@@ -41,6 +41,35 @@ def test_it_answers_nearly_the_same(small_graph: Any, images: list[Floats]) -> N
     for given in images:
         for one, true in zip(found(given), expected(given), strict=True):
             np.testing.assert_allclose(one, true, atol=2e-2 * float(np.abs(true).max()))
+
+
+def test_what_float16_costs_on_a_gpu_is_seen_on_a_cpu(small_graph: Any, images: list[Floats]) -> None:
+    """Which computes the file itself in float32."""
+    model = half(small_graph)
+    as_on_a_gpu = rounding(model)
+    names = ["heatmaps", "pafs", "first.out.lit", "guess.out", "sum", "joined"]
+    for given in images:
+        *ends, lit, guess, total, joined = Session(as_on_a_gpu, names)(given)
+        for inner in (*ends, lit, guess, total, joined):
+            assert inner.dtype == np.float32
+            np.testing.assert_array_equal(inner, inner.astype(np.float16).astype(np.float32))
+        for found, exact, true in zip(ends, Session(model)(given), Session(small_graph)(given), strict=True):
+            size = float(np.abs(true).max())
+            assert np.abs(exact - found).max() > 1e-5 * size
+            np.testing.assert_allclose(found, true, atol=2e-2 * size)
+
+
+def test_the_sums_within_an_operator_are_not_rounded(small_graph: Any) -> None:
+    """A convolution of 8 channels by hand, from what went in and the weights of the file."""
+    model = half(small_graph)
+    as_on_a_gpu = rounding(model)
+    given = np.random.default_rng(1).normal(0.0, 0.5, (1, 3, 16, 16)).astype(np.float32)
+    point, guess = Session(as_on_a_gpu, ["point.out.lit", "guess.out"])(given)
+    weights = {tensor.name: numpy_helper.to_array(tensor).astype(np.float64) for tensor in model.graph.initializer}
+    sums = np.einsum("oi,bihw->bohw", weights["guess.weight"][..., 0, 0], point.astype(np.float64))
+    exact = sums + weights["guess.bias"][:, None, None]
+    np.testing.assert_allclose(guess, exact, rtol=2**-10, atol=1e-6)
+    assert (guess == exact.astype(np.float16).astype(np.float32)).mean() > 0.99
 
 
 def test_the_float32_graph_stays_as_it_was(small_graph: Any) -> None:

@@ -2,6 +2,7 @@
 
     python -m pytest test/gpu                                  everything
     python -m openpose_ros benchmark decode --json OUT         what it costs ("gpu ..." rows)
+    benchmark/gpu.sh OUT                                       both, compute-sanitizer, and whole frames
 
 NVIDIA's compute-sanitizer sees what no comparison of results does: accesses beyond an array, and threads that do not
 wait for each other. PyTorch must not cut its own pieces out of larger ones for that:

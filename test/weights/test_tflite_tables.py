@@ -126,11 +126,7 @@ def test_mobilenet_v2_answers_as_openvino_runs_the_file(
     ov = pytest.importorskip("openvino")
     core = ov.Core()
     compiled = core.compile_model(core.read_model(str(published)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-<<<<<<< HEAD:test/weights/test_tflite.py
-    card = convert(published, tmp_path)
-=======
     card = convert(published, tmp_path, network=True)
->>>>>>> zoo:test/weights/test_tflite_tables.py
     assert (card.name, card.licence) == ("mobilenet_v2_1.4", "MIT")
     assert card.network["backbone"]["width"] == 1.4
     photo = cv2.resize(photos[0], (432, 368)).astype(np.float32)
