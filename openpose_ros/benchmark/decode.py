@@ -98,7 +98,7 @@ def _before(image: Image, size: tuple[int, int], plan_: Plan) -> dict[str, list[
 def _drawing(found: People, repeats: int) -> list[float]:
     """People into a large picture, the copy of the picture included."""
     scale = np.array(PICTURE[::-1], np.float32) / np.array(found.image_size[::-1], np.float32)
-    shown = replace(found, xy=found.xy * scale, image_size=PICTURE)
+    shown = replace(found, xy=np.asarray(found.xy * scale, np.float32), image_size=PICTURE)
     picture = np.full((*PICTURE, 3), 128, np.uint8)
     return timed(lambda: draw(picture, shown), repeats)
 
