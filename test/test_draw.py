@@ -176,3 +176,22 @@ wild = st.floats(width=32, allow_nan=True, allow_infinity=True) | st.floats(-50,
 def test_any_coordinates_are_safe(xy: np.ndarray, state: np.ndarray, score: np.ndarray, opacity: float) -> None:
     people = People(COCO_18, xy, np.ones((2, 18), np.float32), state, score, (240, 320))
     assert draw(GREY, people, DrawOptions(labels=True, boxes=True, opacity=opacity)).shape == GREY.shape
+
+
+def test_a_crowd_is_drawn_plainly_with_the_same_limbs_and_joints() -> None:
+    one = standing(height=100.0)
+    moves = [(dx, dy) for dy in (0.0, 110.0, 220.0) for dx in (-100.0, 0.0, 100.0, 200.0)]
+    everybody = People.from_arrays(COCO_18, [one.xy[0] + move for move in moves], (400, 500))
+    image = np.full((400, 500, 3), 128, np.uint8)
+    plain, fine = draw(image, everybody), image.copy()
+    for person in range(len(everybody)):
+        draw(fine, everybody[person : person + 1], in_place=True)
+    colours = np.array(joint_colours(COCO_18))
+    for person in everybody.xy:
+        for joint in ("left_ankle", "right_wrist", "left_knee"):
+            x, y = np.rint(person[COCO_18.joint(joint)]).astype(int)
+            assert plain[y, x].tolist() == fine[y, x].tolist() == colours[COCO_18.joint(joint)].tolist()
+    assert (plain != fine).any()
+    drawn, finely = ((picture != 128).any(-1) for picture in (plain, fine))
+    assert (drawn & ~finely).sum() < 0.02 * drawn.sum()
+    assert drawn.sum() > 0.65 * finely.sum()

@@ -30,6 +30,9 @@ START = 180.0
 LAST = 2.0
 """Seconds without an answer after which the answers to the last images are not waited for any more."""
 
+SLOW = 30.0
+"""Seconds after which a node that is at work is given up."""
+
 WARM_UP = 5
 """Images of a size before it is measured."""
 
@@ -91,7 +94,7 @@ class Course:
         while time.monotonic() < began + seconds:
             while len(under_way) < TOGETHER:
                 under_way.append(self._show())
-            self._answer(under_way[0], LAST)
+            self._answer(under_way[0], SLOW)
             under_way = [stamp for stamp in under_way if stamp not in self._heard and stamp > under_way[0]]
         return (len(self._heard) - first) / (time.monotonic() - began)
 

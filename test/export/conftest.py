@@ -79,7 +79,7 @@ def images() -> list[Floats]:
 
 
 @pytest.fixture(scope="session")
-def normalised_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
+def normalised_card(_compiled_elsewhere: None, tmp_path_factory: pytest.TempPathFactory) -> Card:
     """A narrow lightweight network of random weights, with batch normalisation that has seen something."""
     torch = pytest.importorskip("torch")
     from openpose_ros.networks import build

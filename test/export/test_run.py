@@ -133,7 +133,7 @@ def test_the_file_says_what_it_is(made: Made, normalised_card: Card) -> None:
     done, _ = made("int8")
     model = onnx.load(str(done.card.weights))
     about = {entry.key: entry.value for entry in model.metadata_props}
-    assert about["source_sha256"] == normalised_card.sha256
+    assert about["source_sha256"] == done.card.network["of"] == normalised_card.sha256
     assert (about["skeleton"], about["stride"], about["precision"]) == ("COCO-18", "8", "int8")
     assert json.loads(about["joints"]) == list(COCO_18.joints)
     assert json.loads(about["mean"]) == [100.0, 110.0, 120.0]
@@ -227,12 +227,15 @@ def test_a_torn_file_is_told(made: Made, tmp_path: Path) -> None:
         make("openvino", replace(card, sha256=file_digest(torn)), BackendOptions())
 
 
-def test_int8_is_a_precision_of_int8_files_alone(made: Made, normalised_card: Card) -> None:
+def test_int8_is_a_precision_of_networks_that_have_such_a_file(made: Made, normalised_card: Card) -> None:
     card = made("int8")[0].card
     options = BackendOptions(backend="openvino", device="cpu", precision="int8")
     assert make("openvino", card, options).precision == "int8"
-    with pytest.raises(BackendError, match="precision int8"):
+    with pytest.raises(BackendError, match="normalised has no file in int8"):
         make("openvino", normalised_card, options)
+    assert card.path is not None
+    beside = replace(normalised_card, path=card.path.parent / "normalised.yaml")
+    assert make("openvino", beside, options).card == card
 
 
 @pytest.mark.parametrize(
