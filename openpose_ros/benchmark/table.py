@@ -62,8 +62,8 @@ def save(path: Path, name: str, rows: Sequence[dict[str, Any]], command: str) ->
 
 
 def hardware() -> dict[str, Any]:
-    """Processor and software, in words, the best instructions of x86 that it has, and to which it was limited; GPUs where
-    PyTorch was loaded and sees some."""
+    """Processor and software, in words, the best instructions of x86 that it has, and to which it was limited; GPUs
+    where PyTorch was loaded and sees some."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
