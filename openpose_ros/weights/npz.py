@@ -26,7 +26,7 @@ def read(path: Path) -> dict[str, npt.NDArray[np.float32]]:
         with archive:
             for name in archive.files:
                 tables[name] = archive[name]
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(f"{path} is not readable as a NumPy archive: {' '.join(str(error).split())}") from None
     for name, table in tables.items():
         if not name.endswith(("/weight", "/bias")) or table.dtype.kind != "f":

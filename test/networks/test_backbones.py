@@ -10,11 +10,13 @@ torch = pytest.importorskip("torch")
 
 from openpose_ros.networks.backbones import BACKBONES, backbone
 from openpose_ros.networks.blocks import Convolution, TensorFlowPad, enlarged
+from openpose_ros.networks.densenet import DenseNet, Normalised
 from openpose_ros.networks.inception import InceptionV4
 from openpose_ros.networks.mobilenet_fine import MobileNetFine
 from openpose_ros.networks.mobilenet_v2 import MobileNetV2, rounded
 from openpose_ros.networks.resnet import ResNet
 from openpose_ros.networks.vgg import LAYERS, VGG19
+from openpose_ros.networks.vgg16 import VGG16
 
 
 def parameters(module: Any) -> int:
@@ -37,6 +39,24 @@ def test_the_whole_resnet_has_the_published_number_of_parameters(layers: int, pu
     with torch.device("meta"):
         whole = ResNet(batch_norm=True, layers=layers, groups=4, stride=32)
     assert parameters(whole) + whole.channels * 1000 + 1000 == published
+
+
+@pytest.mark.parametrize(("layers", "published"), [(121, 7_978_856), (169, 14_149_480), (201, 20_013_928)])
+def test_the_whole_densenet_has_the_published_number_of_parameters(layers: int, published: int) -> None:
+    """As torchvision counts them, its classifier of 1000 classes included."""
+    with torch.device("meta"):
+        whole = DenseNet(batch_norm=True, layers=layers)
+    # What stands before a convolution has a factor here, too, which its normalisation makes idle.
+    idle = sum(part.conv.weight.numel() for part in whole.modules() if isinstance(part, Normalised))
+    assert parameters(whole) - idle + whole.channels * 1000 + 1000 == published
+
+
+def test_vgg_16_has_the_published_number_of_parameters_in_its_first_three_blocks() -> None:
+    """torchvision's vgg16 has 14,714,688 in its features; two more blocks are of 512 channels."""
+    with torch.device("meta"):
+        made = VGG16()
+    first = sum(parameters(part) for name, part in made.named_children() if name.startswith("block"))
+    assert first == 14_714_688 - (256 * 512 * 9 + 512) - 5 * (512 * 512 * 9 + 512)
 
 
 def test_the_whole_inception_v4_has_the_published_number_of_parameters() -> None:

@@ -94,6 +94,13 @@ def test_lightweight_has_the_published_number_of_weights(trainable: Cards) -> No
     assert convolutions(trainable("mobilenet_v1")) == 4_086_848
 
 
+def test_lightweight_openpose_has_the_published_number_of_parameters(trainable: Cards) -> None:
+    """4.1 million by its paper, in one 1x1 convolution of 128 channels less than Open Model Zoo's form."""
+    found = {name: convolutions(trainable(name)) for name in ("lightweight_openpose", "mobilenet_v1")}
+    assert found["mobilenet_v1"] - found["lightweight_openpose"] == 128 * 128
+    assert parameters(trainable("lightweight_openpose")) / 1e6 == pytest.approx(4.1, abs=0.05)
+
+
 @pytest.mark.parametrize(("name", "megabytes"), [("trt_pose_resnet18", 81), ("trt_pose_densenet121", 84)])
 def test_trt_poses_networks_have_the_published_size(trainable: Cards, name: str, megabytes: int) -> None:
     """Its page says 81 MB and 84 MB; the files carry a classifier of 1000 classes along."""
