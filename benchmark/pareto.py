@@ -2,8 +2,10 @@
 
     python benchmark/pareto.py benchmark/results/end-to-end-*.json --output docs/images/pareto.png
 
-Frames a second are the peak rate through ROS topics. AP may come from another run than the speed of the same
-configuration (``--accuracy-only``). The line joins the configurations that no other one beats in both.
+Frames a second are the peak rate through ROS topics; with ``--by cpu`` those that one core would have time for, by the
+CPU time of an image, the least of all trials: on a machine that does other things too, only that says something. AP may
+come from another run than the speed of the same configuration (``--accuracy-only``). The line joins the configurations
+that no other one beats in both.
 """
 
 from __future__ import annotations
@@ -21,6 +23,13 @@ from openpose_ros.benchmark.end_to_end import at_equal_accuracy, with_accuracy
 
 Row = dict[str, Any]
 
+CONFIGURATION = ("decoder", "model", "backend", "precision", "size")
+
+WORDS = {
+    "rate": "frames a second, from image topic to poses",
+    "cpu": "frames a second of one core: 1000 / CPU milliseconds of the node for an image",
+}
+
 MARKERS = {"openpose_ros": "o", "textbook": "s"}
 
 
@@ -29,20 +38,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="+", type=Path, metavar="JSON")
     parser.add_argument("--camera", default="640x480", metavar="WxH", help="size of the images (640x480)")
+    parser.add_argument("--by", choices=("rate", "cpu"), default="rate", help="what speed is (rate)")
     parser.add_argument("--output", type=Path, default=Path("docs/images/pareto.png"), metavar="PNG")
     arguments = parser.parse_args()
     tables = [json.loads(path.read_text()) for path in arguments.results]
     found = [row for table in tables for row in table["end_to_end"]]
     print("\n".join(at_equal_accuracy(found)))
     rows = with_accuracy(found)
-    rows = [row for row in rows if row["mode"] == "peak" and row["camera"] == arguments.camera and row["fps"]]
+    rows = [row for row in rows if row["camera"] == arguments.camera and row["fps"]]
+    if arguments.by == "cpu":
+        rows = least_cpu(rows)
+    rows = [row for row in rows if row["mode"] == "peak"]
     print("\n".join(table(rows)))
     rows = [row for row in rows if row.get("AP") is not None]
     if not rows:
         print("pareto: no peak rate with an accuracy; benchmark end-to-end takes --annotations and --images")
         return 1
     hardware = " and ".join(sorted({table["hardware"]["processor"] for table in tables}))
-    draw(rows, f"pose_node on {hardware}, camera {arguments.camera}", arguments.output)
+    if arguments.by == "cpu":
+        rows = [{**row, "fps": 1e3 / row["cpu_ms"]} for row in rows]
+    draw(rows, f"pose_node on {hardware}, camera {arguments.camera}", WORDS[arguments.by], arguments.output)
     return 0
 
 
@@ -67,7 +82,16 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         yield f"| {row['model']}, {row['precision']} | {row['decoder']} | {row['size']} | {' | '.join(texts)} |"
 
 
-def draw(rows: Sequence[Row], title: str, output: Path) -> None:
+def least_cpu(rows: Sequence[Row]) -> list[Row]:
+    """The rows, each with the least CPU time that an image of its configuration took in any of them."""
+    least: dict[tuple[str, ...], float] = {}
+    for row in rows:
+        key = tuple(row[name] for name in CONFIGURATION)
+        least[key] = min(least.get(key, row["cpu_ms"]), row["cpu_ms"])
+    return [{**row, "cpu_ms": least[tuple(row[name] for name in CONFIGURATION)]} for row in rows]
+
+
+def draw(rows: Sequence[Row], title: str, speed: str, output: Path) -> None:
     """A point for each row, one colour for each network, precision and decoder."""
     figure, axes = plt.subplots(figsize=(8.0, 5.0), dpi=150)
     groups: dict[tuple[str, str, str, str], list[Row]] = {}
@@ -83,7 +107,7 @@ def draw(rows: Sequence[Row], title: str, output: Path) -> None:
     best = front(rows)
     line = [row["fps"] for row in best], [row["AP"] for row in best]
     axes.plot(*line, color="0.6", linewidth=1.0, zorder=1)
-    axes.set_xlabel("frames a second, from image topic to poses")
+    axes.set_xlabel(speed)
     axes.set_ylabel("AP on the evaluation photos")
     axes.set_title(title, fontsize=9)
     axes.margins(0.12)

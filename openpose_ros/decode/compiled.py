@@ -28,9 +28,10 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
-def maxima(heatmaps: Any, joints: int, threshold: float) -> Any:
-    """As :func:`openpose_ros.decode.peaks.maxima`, for NumPy arrays."""
-    return _maxima_loop(np.asarray(heatmaps), joints, np.float32(threshold))
+def summits(heatmaps: Any, joints: int, threshold: float) -> Any:
+    """As :func:`openpose_ros.decode.peaks.summits`, for NumPy arrays."""
+    cell = _maxima_loop(heatmaps, joints, np.float32(threshold))
+    return cell, *_summit_loop(heatmaps, joints, cell)
 
 
 def score_limbs(
@@ -96,6 +97,43 @@ def _maxima_loop(heatmaps: Any, joints: int, threshold: Any) -> Any:
                         found[count] = ((image * joints + joint) * height + row) * width + column
                         count += 1
     return found[:count].copy()
+
+
+@_jit
+def _summit_loop(heatmaps: Any, joints: int, cells: Any) -> Any:
+    height, width = heatmaps.shape[2], heatmaps.shape[3]
+    x, y = np.empty(len(cells), np.float32), np.empty(len(cells), np.float32)
+    score = np.empty(len(cells), np.float32)
+    for index, cell in enumerate(cells):
+        plane, row, column = cell // (width * height), (cell // width) % height, cell % width
+        heat = heatmaps[plane // joints, plane % joints]
+        score[index] = heat[row, column]
+        x[index], y[index] = np.float32(column), np.float32(row)
+        if width > 2:
+            middle = min(max(column, 1), width - 2)
+            around = heat[row, middle - 1], heat[row, middle], heat[row, middle + 1]
+            x[index] = _vertex(around, score[index], middle, column)
+        if height > 2:
+            middle = min(max(row, 1), height - 2)
+            around = heat[middle - 1, column], heat[middle, column], heat[middle + 1, column]
+            y[index] = _vertex(around, score[index], middle, row)
+    return x, y, score
+
+
+@_jit
+def _vertex(around: Any, here: Any, middle: int, exact: int) -> Any:
+    floor = here * np.float32(0.01)
+    before = np.log(max(around[0], floor))
+    at = np.log(max(around[1], floor))
+    after = np.log(max(around[2], floor))
+    bend = before - np.float32(2) * at + after
+    if not bend < np.float32(-1e-6):
+        bend = np.float32(-1e-6)
+    vertex = np.float32(middle) + np.float32(0.5) * (before - after) / bend
+    place = np.float32(exact)
+    if not np.isfinite(vertex) or np.isnan(around[0] + around[1] + around[2]):
+        return place
+    return min(max(vertex, place - np.float32(0.5)), place + np.float32(0.5))
 
 
 @_jit

@@ -102,7 +102,7 @@ def array_candidates(fields: Fields, options: DecodeOptions) -> Candidates:
     loops = _loops() if is_numpy_array(fields.heatmaps) else _Reference
     peaks = find_peaks(
         fields.heatmaps, len(fields.skeleton.joints), options.heat_threshold, options.max_candidates, fields.grids,
-        loops.maxima,
+        loops.summits,
     )  # fmt: skip
     found = time.perf_counter()
     connections = loops.score_limbs(fields.pafs, peaks, fields.skeleton, options, fields.paf_offset)
@@ -217,7 +217,7 @@ def _known_kernels(device: str) -> Kernels | None:
 
 
 class _Reference:
-    maxima = staticmethod(reference_peaks.maxima)
+    summits = staticmethod(reference_peaks.summits)
     score_limbs = staticmethod(reference_limbs.score_limbs)
     assemble = staticmethod(reference_assemble.assemble)
 

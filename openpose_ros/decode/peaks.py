@@ -37,7 +37,7 @@ class Peaks:
 
 
 def maxima(heatmaps: Array, joints: int, threshold: float) -> Array:
-    """(N,) int, places in the flattened (B, J, H, W) of the maxima that :func:`find_peaks` speaks of."""
+    """(N,) int, places in the flattened (B, J, H, W) of the maxima that :func:`find_peaks` looks for."""
     xp = array_namespace(heatmaps)
     height, width = heatmaps.shape[-2:]
     flat = xp.reshape(heatmaps[:, :joints, :, :], (-1,))
@@ -52,13 +52,23 @@ def maxima(heatmaps: Array, joints: int, threshold: float) -> Array:
     return cell
 
 
+def summits(heatmaps: Array, joints: int, threshold: float) -> tuple[Array, Array, Array, Array]:
+    """Maxima as :func:`find_peaks` speaks of them: places in the flattened (B, J, H, W), x and y in cells, heat."""
+    xp = array_namespace(heatmaps)
+    height, width = heatmaps.shape[-2:]
+    flat, cell = xp.reshape(heatmaps[:, :joints, :, :], (-1,)), maxima(heatmaps, joints, threshold)
+    column, row = cell % width, (cell // width) % height
+    x, y = _summit(flat, cell, column, width, 1), _summit(flat, cell, row, height, width)
+    return cell, x, y, xp.take(flat, cell)
+
+
 def find_peaks(
     heatmaps: Array,
     joints: int,
     threshold: float,
     limit: int = 0,
     grids: Sequence[Grid] = (),
-    maxima: Callable[[Array, int, float], Array] = maxima,
+    summits: Callable[[Array, int, float], tuple[Array, Array, Array, Array]] = summits,
 ) -> Peaks:
     """Local maxima above ``threshold`` among the eight neighbours.
 
@@ -72,14 +82,11 @@ def find_peaks(
         threshold: heat below which nothing is a candidate; must be positive.
         limit: how many candidates a joint may have in one image, the strongest first; 0 is no limit.
         grids: B grids; what lies outside their pictures, in the padding, is no candidate.
-        maxima: what finds the cells; ``compiled.py`` has a faster one for NumPy.
+        summits: what finds them; ``compiled.py`` has a faster one for NumPy.
     """
-    xp = array_namespace(heatmaps)
     height, width = heatmaps.shape[-2:]
-    flat, cell = xp.reshape(heatmaps[:, :joints, :, :], (-1,)), maxima(heatmaps, joints, threshold)
-    column, row, plane = cell % width, (cell // width) % height, cell // (width * height)
-    x, y = _summit(flat, cell, column, width, 1), _summit(flat, cell, row, height, width)
-    score = xp.take(flat, cell)
+    cell, x, y, score = summits(heatmaps, joints, threshold)
+    plane = cell // (width * height)
     kept = _in_pictures(plane // joints, x, y, grids)
     if kept is not None:
         plane, x, y, score = plane[kept], x[kept], y[kept], score[kept]

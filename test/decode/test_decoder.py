@@ -239,7 +239,7 @@ def test_without_numba_the_people_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     expected = decode(fields, DecodeOptions())[0]
     monkeypatch.setattr(decoder, "_loops", lambda: decoder._Reference)
     found = decode(fields, DecodeOptions())[0]
-    np.testing.assert_array_equal(found.xy, expected.xy)
+    np.testing.assert_allclose(found.xy, expected.xy, atol=1e-4)  # logarithms are rounded otherwise
     np.testing.assert_allclose(found.limb_score, expected.limb_score, rtol=1e-4)
 
 

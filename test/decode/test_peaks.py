@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from openpose_ros.decode.peaks import NEIGHBOURS, Peaks, find_peaks, maxima
+from openpose_ros.decode.peaks import NEIGHBOURS, Peaks, find_peaks, summits
 from openpose_ros.grid import Grid
 from openpose_ros.render import render
 from openpose_ros.skeleton import Skeleton
@@ -208,7 +208,7 @@ def test_a_broken_cell_spoils_no_place(wrong: float, place: tuple[int, int]) -> 
 
 @pytest.mark.parametrize("shape", [(1, 3, 9, 13), (2, 4, 1, 7), (1, 2, 6, 1), (3, 5, 46, 82)])
 @pytest.mark.parametrize("levels", [3, 50, 0])
-def test_the_compiled_loop_finds_the_very_same_cells(shape: tuple[int, ...], levels: int) -> None:
+def test_the_compiled_loop_finds_the_very_same_cells_and_their_summits(shape: tuple[int, ...], levels: int) -> None:
     compiled = pytest.importorskip("openpose_ros.decode.compiled")
     random = np.random.default_rng(0)
     heat = random.random(shape, np.float32)
@@ -216,9 +216,12 @@ def test_the_compiled_loop_finds_the_very_same_cells(shape: tuple[int, ...], lev
         heat = np.round(heat * levels).astype(np.float32) / levels
     for wrong in (np.nan, np.inf, -np.inf):
         heat[random.random(shape) < 0.02] = wrong
-    expected = maxima(heat, shape[1] - 1, 0.3)
-    assert expected.size
-    np.testing.assert_array_equal(compiled.maxima(heat, shape[1] - 1, 0.3), expected)
-    np.testing.assert_array_equal(
-        compiled.maxima(heat[:, :, ::-1], shape[1], 0.3), maxima(heat[:, :, ::-1], shape[1], 0.3)
-    )
+    with np.errstate(all="ignore"):
+        for given, joints in ((heat, shape[1] - 1), (heat[:, :, ::-1], shape[1])):
+            cell, *rest = summits(given, joints, 0.3)
+            assert cell.size
+            found, *columns = compiled.summits(given, joints, 0.3)
+            np.testing.assert_array_equal(found, cell)
+            for column, expected in zip(columns, rest, strict=True):
+                assert column.dtype == np.float32
+                np.testing.assert_allclose(column, expected, rtol=1e-6, atol=1e-5)
