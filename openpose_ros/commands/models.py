@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openpose_ros.card import CardError
+from openpose_ros.weights.published import PUBLISHED
 
 if TYPE_CHECKING:
     from openpose_ros.weights.listing import Entry
 
 DESCRIPTION = """List the networks there are: those with weights on this machine, which every command and the node take
-by name (--model NAME), and those that can be trained (train -c FILE card=NAME).
+by name (--model NAME), those that can be trained (train -c FILE card=NAME), and those that others published and
+`download NAME` brings.
 
 parameters are counted with normalisation folded in, MB are those of the weight file, or of the parameters in float32
 where there is none. GFLOPs are of one image of --size: a multiplication and an addition count as two. AP is COCO's; of
@@ -57,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n\n".join(map(_everything, named)))
     else:
         print(f"With weights, for an input of {height}x{width} (height x width):\n{_table(here)}\n")
-        print(f"To train, AP and licence those of published weights:\n{_table(to_train)}")
+        print(f"To train, AP and licence those of published weights:\n{_table(to_train)}\n")
+        print(f"To download, with `download NAME`:\n{_aligned(_downloads({entry.card.name for entry in here}))}")
     for entry in found:
         if isinstance(entry, CardError):
             print(f"models: left out: {entry}", file=sys.stderr)
@@ -65,7 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _table(entries: Sequence[Entry]) -> str:
-    rows = [HEADS, *(_texts(entry) for entry in entries)]
+    return _aligned([HEADS, *(_texts(entry) for entry in entries)])
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Two columns of words, columns of numbers, and one of words that is as wide as it likes."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -75,10 +82,21 @@ def _table(entries: Sequence[Entry]) -> str:
     return "\n".join(lines)
 
 
+def _downloads(here: set[str]) -> list[tuple[str, ...]]:
+    """What others published and is not installed yet."""
+    rows: list[tuple[str, ...]] = [("name", "what", "MB", "licence")]
+    for entry in PUBLISHED.values():
+        if entry.name not in here:
+            megabytes = f"{entry.megabytes:.1f}" if entry.megabytes else "-"
+            rows.append((entry.name, entry.about, megabytes, "non-commercial" if entry.restricted else entry.licence))
+    return rows
+
+
+def _short(licence: str) -> str:
+    return licence if len(licence) <= LICENCE_WIDTH else f"{licence[: LICENCE_WIDTH - 3].rstrip()}..."
+
+
 def _texts(entry: Entry) -> tuple[str, ...]:
-    licence = (
-        entry.licence if len(entry.licence) <= LICENCE_WIDTH else f"{entry.licence[: LICENCE_WIDTH - 3].rstrip()}..."
-    )
     cost = (f"{entry.cost.parameters / 1e6:.2f} M", f"{entry.cost.gflops:.1f}") if entry.cost else ("-", "-")
     return (
         entry.card.name,
@@ -88,7 +106,7 @@ def _texts(entry: Entry) -> tuple[str, ...]:
         "-" if entry.megabytes is None else f"{entry.megabytes:.1f}",
         cost[1],
         "-" if entry.ap is None else f"{entry.ap:.1f}",
-        licence or "-",
+        _short(entry.licence) or "-",
     )
 
 

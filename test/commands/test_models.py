@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("torch")
 from openpose_ros.card import Card, CardError
 from openpose_ros.commands import models
 from openpose_ros.weights import catalogue
+from openpose_ros.weights.published import PUBLISHED
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,21 @@ def test_the_table_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> No
     line = next(line for line in lines if line[:1] == ["mobilenet_thin"])
     assert line == ["mobilenet_thin", "COCO-18", "8", "1.93", "M", "7.7", "15.1", "28.1", "Apache-2.0"]
     assert max(map(len, said.splitlines())) <= 120
+
+
+def test_what_others_published_is_listed_until_it_is_installed(
+    random_card: Card, own_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def to_download() -> list[str]:
+        assert models.main([]) == 0
+        listed = capsys.readouterr().out.partition("To download")[2].splitlines()[2:]
+        return [line.split()[0] for line in listed]
+
+    assert to_download() == list(PUBLISHED)
+    assert random_card.weights is not None
+    replace(random_card, name="cmu_coco").save(own_cache / "cmu_coco.yaml")
+    (own_cache / random_card.weights.name).write_bytes(random_card.weights.read_bytes())
+    assert to_download() == [name for name in PUBLISHED if name != "cmu_coco"]
 
 
 def test_one_is_told_in_full(capsys: pytest.CaptureFixture[str]) -> None:
