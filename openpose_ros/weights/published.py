@@ -196,7 +196,7 @@ PUBLISHED: dict[str, Published] = {
         ),
         Published(
             "mobilenet_v2_1.4",
-            "MobileNet v2 at 1.4 for TensorFlow Lite, its weights in 8 bits, COCO-18",
+            "MobileNet v2 at 1.4 for TensorFlow Lite, 8-bit weights, COCO-18",
             "MIT",
             (
                 (
