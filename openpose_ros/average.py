@@ -79,9 +79,8 @@ def seen_on(maps: Array, grid: Grid, base: Grid, offset: tuple[float, float] = (
         offset: cells (x, y) by which what the maps show lies right of and below its place.
     """
     xp = array_namespace(maps)
-    rows, columns = _maps_between(base, grid, False, (0.0, 0.0), offset)
-    across = xp.asarray(columns, device=device(maps))
-    return xp.matmul(xp.matmul(xp.asarray(rows, device=device(maps)), maps), across)
+    rows, columns = _brought_maps(xp, device(maps), base, grid, False, (0.0, 0.0), offset)
+    return xp.matmul(xp.matmul(rows, maps), columns)
 
 
 def _seen_from(

@@ -37,11 +37,17 @@ class StoppedError(RuntimeError):
     """Somebody asked to stop before the work was done."""
 
 
-def network(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
-    """The estimator that the parameters ask for."""
+def network(
+    model: str,
+    backend: BackendOptions,
+    inputs: InputOptions,
+    decode: DecodeOptions,
+    kind: type[Estimator] | None = None,
+) -> Estimator:
+    """The estimator that the parameters ask for, of a kind of one's own if that is given."""
     from openpose_ros.estimator import Estimator  # the network's libraries are loaded here, not for --help
 
-    return Estimator.load(
+    return (kind or Estimator).load(
         model,
         backend.backend,
         backend.device,

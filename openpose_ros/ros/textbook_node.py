@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
-from openpose_ros.ros import program
+from openpose_ros.ros import loading, program
 from openpose_ros.ros.interface import POSE_NODE
 from openpose_ros.ros.pose_node import PoseNode
 
@@ -17,19 +17,10 @@ if TYPE_CHECKING:
 
 
 def load(model: str, backend: BackendOptions, inputs: InputOptions, decode: DecodeOptions) -> Estimator:
-    """As ``loading.network``."""
+    """As ``loading.network``, with the textbook's decoder."""
     from openpose_ros.benchmark.baseline import TextbookEstimator
 
-    return TextbookEstimator.load(
-        model,
-        backend.backend,
-        backend.device,
-        precision=backend.precision,
-        threads=backend.threads,
-        hint=backend.hint,
-        inputs=inputs,
-        decode=decode,
-    )
+    return loading.network(model, backend, inputs, decode, TextbookEstimator)
 
 
 def main(argv: list[str] | None = None) -> int:
