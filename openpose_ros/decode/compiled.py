@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,32 @@ def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return compiled
 
 
+def _interruptible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Ctrl-C during a compiled loop, which Numba makes a SystemError of, as the KeyboardInterrupt that it is."""
+
+    @wraps(function)
+    def called(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except SystemError as error:
+            cause: BaseException | None = error
+            while isinstance(cause, SystemError):
+                cause = cause.__cause__
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
+
+    return called
+
+
+@_interruptible
 def summits(heatmaps: Any, joints: int, threshold: float) -> Any:
     """As :func:`openpose_ros.decode.peaks.summits`, for NumPy arrays."""
     cell = _maxima_loop(heatmaps, joints, np.float32(threshold))
     return cell, *_summit_loop(heatmaps, joints, cell)
 
 
+@_interruptible
 def score_limbs(
     pafs: Any, peaks: Peaks, skeleton: Skeleton, options: DecodeOptions, paf_offset: float = 0.0
 ) -> Connections:
@@ -50,6 +71,7 @@ def score_limbs(
     return Connections(limb, start, end, score)
 
 
+@_interruptible
 def assemble(peaks: Peaks, connections: Connections, skeleton: Skeleton) -> Groups:
     """As :func:`openpose_ros.decode.assemble.assemble`."""
     order = np.argsort(-rank(peaks, connections), kind="stable")

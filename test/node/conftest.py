@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.people import People
 from openpose_ros.skeleton import COCO_18
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 """Seconds until a test gives up on something that normally takes a fraction of one."""
 
 
@@ -277,6 +278,33 @@ def graph(domain: None) -> Iterator[Graph]:
     graph = Graph()
     yield graph
     graph.close()
+
+
+class Log:
+    """What this process has written to its standard error since the test began, nodes' logs among it.
+
+    Reading takes nothing away: pytest's ``capfd`` empties its file after it read it, and a line that another thread
+    writes between the two is lost.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    @property
+    def text(self) -> str:
+        return self._file.read_text()
+
+
+@pytest.fixture
+def log(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+    file = tmp_path_factory.mktemp("log") / "stderr.txt"
+    before = os.dup(2)
+    with file.open("ab") as stream:
+        os.dup2(stream.fileno(), 2)
+    yield Log(file)
+    os.dup2(before, 2)
+    os.close(before)
+    sys.stderr.write(file.read_text())
 
 
 @pytest.fixture

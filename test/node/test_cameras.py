@@ -80,14 +80,12 @@ def test_names_of_cameras_are_checked(graph: Any, loader: Any, bad: str) -> None
         ("track:=false", "only people with ids are bodies"),
     ],
 )
-def test_bodies_need_one_camera_and_ids(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str], other: str, message: str
-) -> None:
+def test_bodies_need_one_camera_and_ids(graph: Any, loader: Any, log: Any, other: str, message: str) -> None:
     from openpose_ros.ros.program import StartError
 
     with pytest.raises(StartError):
         graph.run(PoseNode, ["-p", "hri:=true", "-p", other], load=loader)
-    assert message in capfd.readouterr().err
+    assert message in log.text
     assert not loader.estimators
 
 
@@ -116,9 +114,7 @@ def test_no_more_images_are_looked_at_than_max_rate_allows(graph: Any, loader: A
         graph.until(lambda count=before + number + 1: len(poses) >= count)
 
 
-def test_images_older_than_max_age_are_left_out_and_counted(
-    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_images_older_than_max_age_are_left_out_and_counted(graph: Any, loader: Any, picture: Any, log: Any) -> None:
     node = graph.run(PoseNode, ["-p", "max_age:=5.0"], load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
     now = int(time.time())
@@ -127,7 +123,7 @@ def test_images_older_than_max_age_are_left_out_and_counted(
     graph.send(camera, picture((2, 2, 2), sec=now))
     graph.until(lambda: poses)
     assert [m.header.stamp.sec for m in poses] == [now]
-    assert "max_age" in capfd.readouterr().err
+    assert "max_age" in log.text
 
 
 def test_two_nodes_side_by_side_do_not_collide(graph: Any, loader: Any, picture: Any) -> None:

@@ -137,9 +137,7 @@ def test_without_depth_of_its_time_a_person_has_no_place_and_the_image_is_counte
     assert node._streams[0].tally.unpaired == 1
 
 
-def test_depth_of_another_shape_is_named_and_costs_only_the_places(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_depth_of_another_shape_is_named_and_costs_only_the_places(graph: Any, loader: Any, log: Any) -> None:
     node = graph.run(PoseNode, ARGUMENTS, load=loader)
     poses, rig = graph.listen(People, "poses"), Rig(graph)
     rig.matched()
@@ -152,18 +150,18 @@ def test_depth_of_another_shape_is_named_and_costs_only_the_places(
     rig.colour.publish(colour(1))
     graph.until(lambda: poses)
     assert people_from(poses[0]).xyz is None
-    assert "no depth for an image on /camera/image_raw" in capfd.readouterr().err
+    assert "no depth for an image on /camera/image_raw" in log.text
 
 
 def test_uncalibrated_camera_is_named_and_a_calibration_that_comes_later_is_used(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, log: Any
 ) -> None:
     node = graph.run(PoseNode, ARGUMENTS, load=loader)
     poses, rig = graph.listen(People, "poses"), Rig(graph)
     rig.matched()
     rig.info.publish(info(focal=0.0))
     graph.until(lambda: node._streams[0].camera.problem)
-    assert "not calibrated" in capfd.readouterr().err
+    assert "not calibrated" in log.text
     rig.info.publish(info())
     graph.until(lambda: node._streams[0].camera.model)
     assert not node._streams[0].camera.problem

@@ -125,25 +125,20 @@ def test_failing_network_is_an_error_and_recovery_is_seen(
 
 
 def test_network_that_never_answers_is_an_error_and_recovery_is_seen(
-    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Any, log: Any
 ) -> None:
     graph.run(PoseNode, [*OFTEN, "-p", "stale_after:=0.5"], load=loader)
     heard, poses, camera = Heard(graph), graph.listen(People, "poses"), graph.camera()
     (estimator,) = loader.estimators
-    logged: list[str] = []
 
     def node(level: bytes, text: str) -> bool:
         status = heard.of("pose_node")
         return status is not None and status.level == level and text in status.message
 
-    def warned() -> bool:
-        logged.append(capfd.readouterr().err)
-        return "at work on one image for" in "".join(logged)
-
     estimator.gate.clear()
     graph.send(camera, picture((1, 1, 1)))
     graph.until(lambda: node(DiagnosticStatus.ERROR, "at work on one image for"))
-    graph.until(warned)
+    graph.until(lambda: "at work on one image for" in log.text)
     estimator.gate.set()
     graph.until(lambda: poses)
     graph.until(lambda: node(DiagnosticStatus.OK, "active: fake on cpu"))
@@ -209,9 +204,7 @@ def test_ids_stay_and_a_reset_gives_new_ones(graph: Any, loader: Any, picture: A
     assert ids[3] > ids[0]
 
 
-def test_time_that_jumps_back_gives_new_ids_and_is_counted(
-    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_time_that_jumps_back_gives_new_ids_and_is_counted(graph: Any, loader: Any, picture: Any, log: Any) -> None:
     loader.whole = True
     node = graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
@@ -222,7 +215,7 @@ def test_time_that_jumps_back_gives_new_ids_and_is_counted(
     assert ids == [ids[0]] * 3 + [ids[3]] * 2
     assert ids[3] > ids[0]
     assert node._streams[0].tally.jumps == 1
-    assert "time jumped back on /image" in capfd.readouterr().err
+    assert "time jumped back on /image" in log.text
 
 
 def test_simulated_time_that_jumps_back_gives_new_ids(graph: Any, loader: Any, picture: Any) -> None:

@@ -88,28 +88,25 @@ def test_result_of_the_image_in_progress_is_published_before_the_node_is_inactiv
 
 
 def test_configuration_that_fails_says_why_leaves_nothing_and_may_be_tried_again(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, log: Any
 ) -> None:
     graph.run(PoseNode, ["-p", "autostart:=false"], load=loader)
     loader.failure = ValueError("no model 'x'; models there are: none")
     assert not change(graph, Transition.TRANSITION_CONFIGURE)
     assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
-    log = capfd.readouterr().err
-    assert log.count("no model 'x'; models there are: none") == 1
-    assert "Traceback" not in log
+    assert log.text.count("no model 'x'; models there are: none") == 1
+    assert "Traceback" not in log.text
     assert not graph.node.count_publishers("/poses")
     loader.failure = None
     assert change(graph, Transition.TRANSITION_CONFIGURE)
 
 
-def test_configuration_that_fails_late_gives_the_network_back(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_configuration_that_fails_late_gives_the_network_back(graph: Any, loader: Any, log: Any) -> None:
     loader.card = replace(loader.card, min_person_score=7.0)
     with pytest.raises(StartError):
         graph.run(PoseNode, load=loader)
     assert loader.estimators[0].closed
-    assert "min_person_score" in capfd.readouterr().err
+    assert "min_person_score" in log.text
 
 
 def test_configuration_that_somebody_asked_to_stop_for_fails_at_once_and_leaves_nothing(
@@ -149,15 +146,12 @@ def test_ids_are_not_given_again_after_the_node_was_deactivated_or_configured_an
     assert ids[0] < ids[1] < ids[2]
 
 
-def test_unexpected_failure_is_logged_with_its_traceback(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_unexpected_failure_is_logged_with_its_traceback(graph: Any, loader: Any, log: Any) -> None:
     loader.failure = KeyError("surprise")
     with pytest.raises(StartError):
         graph.run(PoseNode, load=loader)
-    log = capfd.readouterr().err
-    assert "Traceback" in log
-    assert "KeyError: 'surprise'" in log
+    assert "Traceback" in log.text
+    assert "KeyError: 'surprise'" in log.text
 
 
 def test_transitions_leave_no_threads_subscriptions_or_timers_behind(graph: Any, loader: Any) -> None:

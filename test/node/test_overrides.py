@@ -49,18 +49,11 @@ def test_overrides_hold_after_cleanup(graph: Any, loader: Any) -> None:
         assert poses.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
 
 
-def test_listener_that_asks_for_too_much_is_told_what_to_set(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_listener_that_asks_for_too_much_is_told_what_to_set(graph: Any, loader: Any, log: Any) -> None:
     graph.run(PoseNode, load=loader)
     graph.listen(People, "poses", QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL))
-    logged: list[str] = []
 
-    def said() -> bool:
-        logged.append(capfd.readouterr().err)
-        return "a subscriber of /poses asks for more than is offered (durability)" in "".join(logged)
-
-    graph.until(said)
+    graph.until(lambda: "a subscriber of /poses asks for more than is offered (durability)" in log.text)
 
 
 def test_parameters_that_were_dumped_can_be_loaded(graph: Any, loader: Any, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_the_last_image_is_published_before_the_end(graph: Any, loader: Any, pic
 
 
 def test_the_size_follows_the_load_and_the_node_says_so(
-    graph: Any, loader: Any, picture: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Any, monkeypatch: pytest.MonkeyPatch, log: Any
 ) -> None:
     monkeypatch.setattr(adaptive, "CALM", 0.3)
     monkeypatch.setattr(adaptive, "LATE", 0.1)
@@ -143,10 +143,9 @@ def test_the_size_follows_the_load_and_the_node_says_so(
     filmed_until(lambda: work.sizes[-1:] == ["64"], "the smaller size")
     filmed_until(lambda: status()[0] == DiagnosticStatus.WARN, "the warning")
     assert status()[1] == "target_rate is not kept: too much even for 64, the smallest input size"
-    log = capfd.readouterr().err
-    assert "input 64 or 128 for 10 images/s of each camera" in log
-    assert "input size 64 -> 128: an image took" in log
-    assert "target_rate 10 allows 100 ms" in log
+    assert "input 64 or 128 for 10 images/s of each camera" in log.text
+    assert "input size 64 -> 128: an image took" in log.text
+    assert "target_rate 10 allows 100 ms" in log.text
     node = graph._node
     node.set_parameters([type(node.get_parameter("target_rate"))("target_rate", value=0.0)])
     filmed_until(lambda: work.sizes[-1] == "368", "input_size again")

@@ -145,16 +145,13 @@ def test_auto_follows_when_publishers_change(graph: Any, loader: Any, picture: P
     graph.until(lambda: asked_of(graph) == [ReliabilityPolicy.RELIABLE], "reliable again")
 
 
-def test_fixed_reliability_that_hears_nothing_is_explained(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_fixed_reliability_that_hears_nothing_is_explained(graph: Any, loader: Any, log: Any) -> None:
     graph.run(PoseNode, ["-p", "qos:=reliable"], load=loader)
     graph.listen(People, "poses")
     graph.camera(qos=BEST_EFFORT)
-    logged: list[str] = []
-    graph.until(lambda: logged.append(capfd.readouterr().err) or "best effort only" in "".join(logged))
-    assert "/image" in "".join(logged)
-    assert "set the parameter qos to auto or best_effort" in "".join(logged)
+    graph.until(lambda: "best effort only" in log.text)
+    assert "/image" in log.text
+    assert "set the parameter qos to auto or best_effort" in log.text
     assert asked_of(graph) == [ReliabilityPolicy.RELIABLE]
 
 
@@ -196,49 +193,46 @@ def broken(change: dict[str, Any], message: ImageMessage) -> ImageMessage:
     ],
 )
 def test_broken_image_is_named_and_the_next_one_is_processed(
-    graph: Any, loader: Any, picture: Picture, change: dict[str, Any], text: str, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Picture, change: dict[str, Any], text: str, log: Any
 ) -> None:
     graph.run(PoseNode, ["-p", "report_period:=0.2"], load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
-    logged: list[str] = []
     graph.send(camera, broken(change, picture((1, 1, 1))))
-    graph.until(lambda: logged.append(capfd.readouterr().err) or "skipped an image on /image: " in "".join(logged))
-    assert any(part in "".join(logged) for part in text.split("|"))
+    graph.until(lambda: "skipped an image on /image: " in log.text)
+    assert any(part in log.text for part in text.split("|"))
     assert not poses
     graph.send(camera, picture((2, 2, 2)))
     graph.until(lambda: poses)
-    graph.until(lambda: logged.append(capfd.readouterr().err) or "1 broken" in "".join(logged), "the report")
+    graph.until(lambda: "1 broken" in log.text, "the report")
 
 
 def test_image_on_which_the_estimator_fails_costs_only_that_image(
-    graph: Any, loader: Any, picture: Picture, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Picture, log: Any
 ) -> None:
     graph.run(PoseNode, ["-p", "report_period:=0.2"], load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
     (estimator,) = loader.estimators
     estimator.failure = RuntimeError("out of memory")
     graph.send(camera, picture((1, 1, 1)))
-    logged: list[str] = []
     expected = "no result for an image on /image: RuntimeError: out of memory"
-    graph.until(lambda: logged.append(capfd.readouterr().err) or expected in "".join(logged))
+    graph.until(lambda: expected in log.text)
     estimator.failure = None
     graph.send(camera, picture((2, 2, 2)))
     graph.until(lambda: poses)
     assert poses[0].people[0].keypoints[0].x == 2.0
-    graph.until(lambda: logged.append(capfd.readouterr().err) or "1 failed" in "".join(logged), "the report")
+    graph.until(lambda: "1 failed" in log.text, "the report")
 
 
 def test_missing_stamp_and_frame_are_warned_of_once_and_processed(
-    graph: Any, loader: Any, picture: Picture, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Picture, log: Any
 ) -> None:
     graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
     for number in range(3):
         graph.send(camera, picture((1, 1, 1), sec=0, frame_id=""))
         graph.until(lambda count=number + 1: len(poses) == count)
-    log = capfd.readouterr().err
-    assert log.count("zero stamp") == 1
-    assert log.count("empty frame_id") == 1
+    assert log.text.count("zero stamp") == 1
+    assert log.text.count("empty frame_id") == 1
     assert poses[-1].header == picture((1, 1, 1), sec=0, frame_id="").header
 
 
@@ -252,9 +246,7 @@ def test_one_pixel_is_an_image(graph: Any, loader: Any) -> None:
     assert (poses[0].image_width, poses[0].image_height, len(poses[0].people)) == (1, 1, 0)
 
 
-def test_under_overload_the_newest_image_wins(
-    graph: Any, loader: Any, picture: Picture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_under_overload_the_newest_image_wins(graph: Any, loader: Any, picture: Picture) -> None:
     node = graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera(qos=QoSProfile(depth=10))
     (estimator,) = loader.estimators
@@ -273,45 +265,36 @@ def test_under_overload_the_newest_image_wins(
     assert (tally.received, tally.replaced, tally.processed) == (7, 5, 2)
 
 
-def test_silence_is_explained(
-    graph: Any, loader: Any, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silence_is_explained(graph: Any, loader: Any, log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscription, "PATIENCE", 0.2)
     monkeypatch.setattr(subscription, "REMINDER", 0.2)
     graph.run(PoseNode, load=loader)
-    logged: list[str] = []
-
-    def says(text: str) -> bool:
-        logged.append(capfd.readouterr().err)
-        return text in "".join(logged)
 
     graph.spin(0.6)
-    assert not says("waiting for images")  # nobody listens yet
+    assert "waiting for images" not in log.text  # nobody listens yet
     graph.listen(People, "poses")
-    graph.until(lambda: says("waiting for images on /image: nobody publishes it"))
+    graph.until(lambda: "waiting for images on /image: nobody publishes it" in log.text)
     graph.camera("/front/image_raw")
-    graph.until(lambda: says("there is /front/image_raw (remap it)"))
+    graph.until(lambda: "there is /front/image_raw (remap it)" in log.text)
     graph.camera("image", CompressedImage)
-    graph.until(lambda: says("it carries sensor_msgs/msg/CompressedImage; expected sensor_msgs/msg/Image"))
+    graph.until(lambda: "it carries sensor_msgs/msg/CompressedImage; expected sensor_msgs/msg/Image" in log.text)
 
 
-def test_one_line_at_the_start_says_what_runs(graph: Any, loader: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_line_at_the_start_says_what_runs(graph: Any, loader: Any, log: Any) -> None:
     graph.run(PoseNode, ["-r", "image:=/front/image_raw", "-p", "input_size:=256x456"], load=loader)
-    log = capfd.readouterr().err
     start = "model fake, backend fake on cpu in float32, input 256x456, people from score 0.25"
-    assert sum(start in line for line in log.splitlines()) == 1
+    assert sum(start in line for line in log.text.splitlines()) == 1
     assert (
-        sum("images from /front/image_raw, while somebody listens to /poses" in line for line in log.splitlines()) == 1
+        sum("images from /front/image_raw, while somebody listens to /poses" in line for line in log.text.splitlines())
+        == 1
     )
-    assert len(log.splitlines()) == 2
+    assert len(log.text.splitlines()) == 2
 
 
-def test_the_first_result_is_told_once(
-    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_first_result_is_told_once(graph: Any, loader: Any, picture: Any, log: Any) -> None:
     graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
     for number in (1, 2):
         graph.send(camera, picture((1, 1, 1), sec=number))
         graph.until(lambda count=number: len(poses) == count)
-    assert capfd.readouterr().err.count("first result from /image: 8x6 pixels, people found: 1, ") == 1
+    assert log.text.count("first result from /image: 8x6 pixels, people found: 1, ") == 1

@@ -83,7 +83,7 @@ def test_camera_that_comes_and_goes_many_times_leaves_one_subscription(graph: An
 
 
 def test_network_that_fails_now_and_then_is_counted_logged_seldom_and_asked_again(
-    graph: Any, loader: Any, picture: Any, capfd: pytest.CaptureFixture[str]
+    graph: Any, loader: Any, picture: Any, log: Any
 ) -> None:
     node = graph.run(PoseNode, load=loader)
     poses, camera = graph.listen(People, "poses"), graph.camera()
@@ -97,10 +97,9 @@ def test_network_that_fails_now_and_then_is_counted_logged_seldom_and_asked_agai
     tally = node._streams[0].tally
     assert (tally.received, tally.processed, tally.failed) == (40, 10, 30)
     graph.until(lambda: len(poses) == 10)
-    log = capfd.readouterr().err
-    assert "no result for an image on /image: MemoryError: no room" in log
-    assert log.count("no result for an image") < 15
-    assert "Traceback" not in log
+    assert "no result for an image on /image: MemoryError: no room" in log.text
+    assert log.text.count("no result for an image") < 15
+    assert "Traceback" not in log.text
 
 
 def test_answer_of_the_wrong_length_costs_only_its_images(graph: Any, loader: Any, picture: Any) -> None:

@@ -46,7 +46,7 @@ def parameters(**values: Any) -> list[str]:
 
 
 def test_every_photo_of_a_folder_is_published_once_and_then_the_node_ends(
-    graph: Any, photos: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    graph: Any, photos: Path, log: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     images, infos = graph.listen(ImageMessage, "image"), graph.listen(CameraInfo, "camera_info")
     node = graph.run(
@@ -64,7 +64,7 @@ def test_every_photo_of_a_folder_is_published_once_and_then_the_node_ends(
     stamps = [message.header.stamp.sec * 10**9 + message.header.stamp.nanosec for message in images]
     assert stamps == sorted(set(stamps))
     assert "1b.jpg cannot be read" in caplog.text
-    assert f"{photos} has ended after 3 images" in capfd.readouterr().err
+    assert f"{photos} has ended after 3 images" in log.text
 
 
 def test_photos_are_repeated(graph: Any, photos: Path) -> None:
@@ -108,9 +108,7 @@ def test_images_are_offered_reliably(graph: Any, photos: Path) -> None:
     assert [info.qos_profile.reliability for info in infos] == [ReliabilityPolicy.RELIABLE]
 
 
-def test_video_is_published_frame_by_frame_and_its_end_is_told(
-    graph: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_video_is_published_frame_by_frame_and_its_end_is_told(graph: Any, tmp_path: Path, log: Any) -> None:
     file = str(tmp_path / "clip.avi")
     writer = cv2.VideoWriter(file, cv2.VideoWriter_fourcc(*"MJPG"), 50.0, (64, 48))
     if not writer.isOpened():
@@ -123,7 +121,7 @@ def test_video_is_published_frame_by_frame_and_its_end_is_told(
     graph.until(lambda: node.finished and len(images) == 6)
     assert [round(float(to_bgr(image).mean()) / 40) for image in images] == [0, 1, 2, 3, 4, 5]
     assert (images[0].width, images[0].height) == (32, 24)
-    assert "has ended after 6 images" in capfd.readouterr().err
+    assert "has ended after 6 images" in log.text
 
 
 def test_a_source_of_nothing_is_an_error(graph: Any, tmp_path: Path) -> None:
