@@ -7,7 +7,8 @@ SHELL := /bin/bash
 # Given on the command line or in the environment, these reach the recipes: PYTHON (workspace/setup.sh), TORCH_INDEX
 # (workspace/pytorch.py) and DEMO_INPUT (openpose_ros/commands/demo.py).
 RUN := source workspace/env.sh && exec
-PYTEST := $(RUN) env ROS_PYTHON_CHECK_FIELDS=1 python -m pytest
+# A file of tests stays in one process, and no more than four run at once: each holds a network or two.
+PYTEST := $(RUN) env ROS_PYTHON_CHECK_FIELDS=1 python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'

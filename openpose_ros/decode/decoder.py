@@ -19,6 +19,7 @@ from openpose_ros.decode.complete import complete
 from openpose_ros.decode.limbs import Connections
 from openpose_ros.decode.peaks import Peaks, find_peaks
 from openpose_ros.decode.score import PersonScore, evidence
+from openpose_ros.decode.stray import without_strays
 from openpose_ros.device import Cuda, GpuError, gpu_index
 from openpose_ros.fields import Fields
 from openpose_ros.grid import Grid
@@ -121,6 +122,7 @@ def people(found: Candidates, options: DecodeOptions, person_score: PersonScore 
     if options.complete:
         fields = replace(fields, heatmaps=_host(fields.heatmaps))
     groups = _loops().assemble(peaks, found.connections, fields.skeleton)
+    groups = without_strays(groups, peaks, fields.skeleton)
     enough = (groups.members >= 0).sum(1) >= options.min_joints
     results = []
     for image, grid in enumerate(fields.grids):

@@ -181,16 +181,17 @@ class Rig:
         """Publish one image, stamped now; the stamp in nanoseconds."""
         message = self._messages[(self.ledger.sent + self.ledger.unheard) % PICTURES]
         message.header.stamp = self.node.get_clock().now().to_msg()
-        if not self.heard:
+        if self._info.get_subscription_count():
+            self._camera_info.header.stamp = message.header.stamp
+            self._info.publish(self._camera_info)
+        heard = self.heard
+        self._camera.publish(message)
+        if not (heard or self.heard):  # the node may have begun to listen between the two
             self.ledger.unheard += 1
         elif self.counted:
             self.ledger.sent += 1
         else:
             self.ledger.between += 1
-        if self._info.get_subscription_count():
-            self._camera_info.header.stamp = message.header.stamp
-            self._info.publish(self._camera_info)
-        self._camera.publish(message)
         return nanoseconds(message.header)
 
     def _pass(self, end: float, condition: Callable[[], Any]) -> bool:

@@ -247,13 +247,17 @@ def test_without_numba_the_people_are_the_same(monkeypatch: pytest.MonkeyPatch) 
 def test_ctrl_c_within_a_compiled_loop_is_ctrl_c() -> None:
     pytest.importorskip("numba")
     fields = crowd_fields(50, 368, 656)
+
+    def decode_until_interrupted(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        while True:
+            decode(fields, DecodeOptions())
+
     before = signal.signal(signal.SIGVTALRM, signal.default_int_handler)
     try:
         for number in range(20):
             with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0.02 + 0.001 * number)
-                while True:
-                    decode(fields, DecodeOptions())
+                decode_until_interrupted(0.02 + 0.001 * number)
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
         signal.signal(signal.SIGVTALRM, before)

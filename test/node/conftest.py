@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -147,6 +148,36 @@ def picture(corner: tuple[int, int, int], sec: int = 1, frame_id: str = "camera"
     return message
 
 
+class Log:
+    """What this process writes to its standard error: the logs of its nodes. Told to pytest at the end.
+
+    Reading takes nothing away: pytest's ``capfd`` empties its file after it read it, and a line that another thread
+    writes between the two is lost.
+    """
+
+    def __init__(self) -> None:
+        self._file, path = tempfile.mkstemp()
+        os.unlink(path)
+        self._before: int | None = None
+
+    @property
+    def text(self) -> str:
+        return os.pread(self._file, 1 << 24, 0).decode()
+
+    def begin(self) -> None:
+        """Within the test itself: pytest turns standard error to a file of its own after the fixtures were made."""
+        if self._before is None:
+            self._before = os.dup(2)
+            os.dup2(self._file, 2)
+
+    def end(self) -> None:
+        if self._before is not None:
+            os.dup2(self._before, 2)
+            os.close(self._before)
+            sys.stderr.write(self.text)
+        os.close(self._file)
+
+
 class Graph:
     """The tester's node, and the nodes that it starts; ``close`` ends all of them."""
 
@@ -154,6 +185,7 @@ class Graph:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
+        self.log = Log()
         self.context = rclpy.Context()
         rclpy.init(context=self.context, args=[])
         self.node = rclpy.create_node("tester", context=self.context)
@@ -168,6 +200,7 @@ class Graph:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
+        self.log.begin()
         context = rclpy.Context()
         rclpy.init(context=context, args=[])
         self._closing.append(context.try_shutdown)
@@ -271,6 +304,7 @@ class Graph:
         self._executor.shutdown()
         self.node.destroy_node()
         self.context.try_shutdown()
+        self.log.end()
 
 
 @pytest.fixture
@@ -280,31 +314,9 @@ def graph(domain: None) -> Iterator[Graph]:
     graph.close()
 
 
-class Log:
-    """What this process has written to its standard error since the test began, nodes' logs among it.
-
-    Reading takes nothing away: pytest's ``capfd`` empties its file after it read it, and a line that another thread
-    writes between the two is lost.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    @property
-    def text(self) -> str:
-        return self._file.read_text()
-
-
 @pytest.fixture
-def log(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
-    file = tmp_path_factory.mktemp("log") / "stderr.txt"
-    before = os.dup(2)
-    with file.open("ab") as stream:
-        os.dup2(stream.fileno(), 2)
-    yield Log(file)
-    os.dup2(before, 2)
-    os.close(before)
-    sys.stderr.write(file.read_text())
+def log(graph: Graph) -> Log:
+    return graph.log
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ def test_failing_network_is_an_error_and_recovery_is_seen(
     graph.run(PoseNode, OFTEN, load=loader)
     heard, poses, camera = Heard(graph), graph.listen(People, "poses"), graph.camera()
     loader.estimators[0].failure = MemoryError("out of memory")
+    graph.until(lambda: heard.camera, "diagnostics: they tell of a failure for a short while only")
     graph.send(camera, now(picture((1, 1, 1))))
     graph.until(lambda: heard.says(DiagnosticStatus.ERROR, "MemoryError: out of memory"))
     loader.estimators[0].failure = None
