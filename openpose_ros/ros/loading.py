@@ -30,7 +30,8 @@ LOOK = 0.05
 """Seconds between two looks at whether somebody asked to stop."""
 
 PATIENCE = 10.0
-"""Seconds that a program which is to end waits for the image in progress. ros2 launch kills after 15."""
+"""Seconds that a node which is to end waits for the image in progress, and one that is deactivated at the least. ros2
+launch kills after 15."""
 
 
 class StoppedError(RuntimeError):

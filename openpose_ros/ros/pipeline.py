@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 REMINDER = 10.0
 """Seconds between two log lines about an image that takes too long."""
+
+LOOK = 0.05
+"""Seconds between two looks at how long an image that is waited for may still take."""
 
 
 class Whole(NamedTuple):
@@ -84,11 +87,19 @@ class Pipeline:
         if (at_work := self.at_work) > limit:
             self._node.get_logger().warning(f"at work on one image for {at_work:.0f} s", throttle_duration_sec=REMINDER)
 
-    def close(self, patience: float | None = None) -> bool:
-        """End after the images in progress; False if they take more than so many seconds, and are not waited for."""
+    def close(self, patience: Callable[[], float]) -> bool:
+        """End after the images in progress; False if they take more than so many seconds, and are not waited for.
+
+        Args:
+            patience: asked again and again, since who is in no hurry now may be asked to hurry.
+        """
         self._mailbox.close()
-        self._thread.join(patience)
-        if not self._thread.is_alive():
+        began = time.monotonic()
+        while self._thread.is_alive():
+            if time.monotonic() - began > patience():
+                break
+            self._thread.join(LOOK)
+        else:
             return True
         self._node.get_logger().error(f"ended without the image that it was at work on for {self.at_work:.0f} s")
         return False

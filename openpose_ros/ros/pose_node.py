@@ -133,9 +133,10 @@ class PoseNode(LifecycleNode):
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let no more images in; those in progress are still published."""
-        self._close_cameras()
-        return super().on_deactivate(state)
+        """Let no more images in; those in progress are still published. A network that hangs is an error."""
+        closed = self._close_cameras()
+        super().on_deactivate(state)
+        return SUCCESS if closed else TransitionCallbackReturn.ERROR
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Give the network and its memory back."""
@@ -215,19 +216,27 @@ class PoseNode(LifecycleNode):
             )
         self._look_around()
 
-    def _close_cameras(self) -> None:
+    def _close_cameras(self) -> bool:
+        """False if the network hangs: it is left behind."""
+        closed = True
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
         for stream in self._streams:
             stream.camera.need(images=False, calibration=False)
         if self._pipeline is not None:
-            if not self._pipeline.close(loading.PATIENCE if self.asked.is_set() else None):
+            closed = self._pipeline.close(self._patience)
+            if not closed:
                 self._estimator = None  # to close it would mean to wait for the network as well
             self._pipeline = None
         for stream in self._streams:
             stream.outputs.rest(True)
         self._streams, self._report = [], None
+        return closed
+
+    def _patience(self) -> float:
+        """Seconds that the images in progress are waited for."""
+        return loading.PATIENCE if self.asked.is_set() else max(loading.PATIENCE, self._settings.health.stale_after)
 
     def _look_around(self) -> None:
         """Subscribe to cameras or let go, as listeners come and go; tell how things are."""

@@ -15,6 +15,7 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from openpose_msgs.msg import People
 
+from openpose_ros.ros import loading
 from openpose_ros.ros.pose_node import PoseNode
 from openpose_ros.ros.program import StartError
 
@@ -85,6 +86,28 @@ def test_result_of_the_image_in_progress_is_published_before_the_node_is_inactiv
     threading.Timer(0.2, estimator.gate.set).start()
     assert change(graph, Transition.TRANSITION_DEACTIVATE)
     graph.until(lambda: poses)
+
+
+def test_network_that_hangs_is_left_behind_when_the_node_is_deactivated_and_another_may_be_loaded(
+    graph: Any, loader: Any, picture: Any, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PATIENCE", 0.3)
+    graph.run(PoseNode, ["-p", "stale_after:=0.2"], load=loader)
+    poses, camera = graph.listen(People, "poses"), graph.camera()
+    (hung,) = loader.estimators
+    hung.gate.clear()
+    graph.send(camera, picture((1, 1, 1), sec=1))
+    graph.until(lambda: hung.seen)
+    assert not change(graph, Transition.TRANSITION_DEACTIVATE)
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    assert "ended without the image that it was at work on" in log.text
+    assert change(graph, Transition.TRANSITION_CONFIGURE)
+    assert change(graph, Transition.TRANSITION_ACTIVATE)
+    hung.gate.set()
+    graph.send(camera, picture((2, 1, 1), sec=2))
+    graph.until(lambda: poses)
+    assert [message.header.stamp.sec for message in poses] == [2]
+    assert len(loader.estimators) == 2
 
 
 def test_configuration_that_fails_says_why_leaves_nothing_and_may_be_tried_again(

@@ -108,7 +108,7 @@ def test_the_last_image_is_published_before_the_end(graph: Any, loader: Any, pic
     graph.until(lambda: estimator.seen)
     pipeline = node._pipeline
     threading.Timer(0.1, estimator.gate.set).start()
-    pipeline.close()
+    assert pipeline.close(lambda: 60.0)
     graph.until(lambda: poses)
 
 
