@@ -22,7 +22,7 @@ import array_api_compat.numpy
 import numpy as np
 
 from openpose_ros import Estimator
-from openpose_ros.decode import assemble, decode, decoder, evidence, limbs, peaks
+from openpose_ros.decode import assemble, decode, decoder, evidence, limbs, peaks, stray
 from openpose_ros.evaluation import textbook
 from openpose_ros.evaluation.coco import AnnotatedPhotos
 from openpose_ros.fields import Fields
@@ -104,6 +104,7 @@ def variants(estimator: Estimator) -> Iterator[tuple[str, Change, DecodeOptions,
     yield "usual acceptance: heat 0.1, strict limbs, 3 joints", nothing, old, learned
     yield "ranked by the limb alone", constant(assemble, "rank", lambda peaks, c: c.score), usual, learned
     yield "groups never merged", constant(decoder._Reference, "assemble", staticmethod(unmerged)), usual, learned
+    yield "limbs of any length", constant(stray, "LONGEST", np.inf), usual, learned
     yield "person score: plain evidence", nothing, usual, evidence
     yield "COCO's half pixel left out", nothing, usual, learned
     yield "missing joints completed", nothing, replace(usual, complete=True), learned

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 from openpose_ros.backends.synthetic import SyntheticBackend as SyntheticBackend
 from openpose_ros.backends.synthetic import synthetic_card as synthetic_card
 from openpose_ros.card import Card, CardError
-from openpose_ros.device import gpu_driver
 from openpose_ros.fields import Fields
+from openpose_ros.machine import gpu_driver
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
 from openpose_ros.weights.catalogue import int8_card

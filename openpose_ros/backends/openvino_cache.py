@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from openpose_ros.backends.openvino_graph import Part, ov
 from openpose_ros.card import Card, file_digest
-from openpose_ros.device import cpu_features
+from openpose_ros.machine import cpu_features
 from openpose_ros.weights.catalogue import cache_folder
 
 _log = logging.getLogger(__name__)

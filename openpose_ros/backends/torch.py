@@ -11,8 +11,8 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from openpose_ros.backends import BackendError
 from openpose_ros.backends.cuda import Frames, Work
 from openpose_ros.card import Card
-from openpose_ros.device import fast_bfloat16
 from openpose_ros.fields import Array, Fields
+from openpose_ros.machine import fast_bfloat16
 from openpose_ros.networks.frozen import LastAnswer, frozen
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch

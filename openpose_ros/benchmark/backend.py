@@ -28,9 +28,10 @@ from openpose_ros.benchmark.table import summary, timed
 from openpose_ros.benchmark.untrained import UNTRAINED
 from openpose_ros.card import Card
 from openpose_ros.decode import decode
-from openpose_ros.device import forget_peak, gpu_memory, on_gpu, resident_mib
+from openpose_ros.device import forget_peak, gpu_memory, on_gpu
 from openpose_ros.estimator import Estimator, Job
 from openpose_ros.fields import Fields
+from openpose_ros.machine import resident_mib
 from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.preprocess import Batch, Image, plan, prepare
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from openpose_ros.device import cpu_features
+from openpose_ros.machine import LIMIT, cpu_features
 
 WIDEST = {
     "SSE4.1": "sse4_1",
@@ -24,9 +24,6 @@ WIDEST = {
     "AMX": "amx_int8",
 }
 """Instructions that networks are computed with, and Linux's names for them, the best ones last."""
-
-LIMIT = "ONEDNN_MAX_CPU_ISA"
-"""With this variable of the environment OpenVINO does without the better ones."""
 
 DRIVER = Path("/proc/driver/nvidia/version")
 

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 def processor() -> Facts:
     """Cores that this process may use, and whether they are fast in bfloat16."""
-    from openpose_ros.device import fast_bfloat16
+    from openpose_ros.machine import fast_bfloat16
 
     return {"cores": len(os.sched_getaffinity(0)), "bfloat16": fast_bfloat16()}
 

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.timer import Timer
 
 from openpose_ros.adaptive import AdaptiveSize
-from openpose_ros.device import resident_mib
+from openpose_ros.machine import resident_mib
 from openpose_ros.options import HealthOptions
 from openpose_ros.ros.stream import Stream
 from openpose_ros.ros.tally import Tally

@@ -25,6 +25,7 @@ from openpose_ros.backends.openvino import OpenVINOBackend, ov
 from openpose_ros.backends.signal_stack import signal_stack
 from openpose_ros.backends.torch import TorchBackend
 from openpose_ros.card import Card, CardError, file_digest
+from openpose_ros.machine import LIMIT
 from openpose_ros.options import BackendOptions, InputOptions
 from openpose_ros.preprocess import Batch, plan, prepare
 from openpose_ros.skeleton import COCO_18
@@ -69,6 +70,25 @@ def graph_card(tmp_path_factory: pytest.TempPathFactory) -> Card:
         sha256=file_digest(path),
         path=path.with_suffix(".yaml"),
     )
+
+
+@pytest.mark.parametrize("precision", ["int8", "auto"])
+def test_what_a_file_has_not_in_int8_is_computed_in_float32(
+    graph_card: Card, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr(openvino, "fast_bfloat16", lambda: True)
+    backend = OpenVINOBackend(with_entry(graph_card, precision="int8"), BackendOptions(precision=precision))
+    assert backend.precision == "int8"
+    assert backend._model.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f32"
+
+
+def test_forbidden_instructions_for_bfloat16_are_not_asked_for(
+    graph_card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LIMIT, "AVX2")
+    assert OpenVINOBackend(graph_card, BackendOptions(precision="auto")).precision == "float32"
+    with pytest.raises(BackendError, match="precision is bfloat16, but ONEDNN_MAX_CPU_ISA=AVX2 forbids it"):
+        OpenVINOBackend(graph_card, BackendOptions(precision="bfloat16"))
 
 
 def with_entry(card: Card, **entries: Any) -> Card:
