@@ -113,8 +113,6 @@ def choose(card: Card, options: BackendOptions) -> Backend:
         backend = make("synthetic" if options.backend == "auto" else options.backend, card, options)
     why = f" ({'; '.join(refusals)})" if refusals else ""
     _log.info("%s runs %s on %s in %s%s", backend.name, card.name, backend.device, backend.precision, why)
-    if (backend.name, backend.precision, options.precision) == ("openvino", "float32", "auto") and _has_int8(card):
-        _log.info("precision int8 is there too, and much faster on this CPU (docs/speed.md)")
     return backend
 
 
@@ -128,6 +126,8 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
         return SyntheticBackend(card)
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
+    if name == "openvino" and options.precision == "auto" and _has_int8(card):  # faster on every CPU, as accurate
+        options = replace(options, precision="int8")
     if options.precision == "int8" and name != "tensorrt" and card.network.get("precision") != "int8":
         card = _in_int8(name, card)
     source = SOURCES[name]
@@ -167,8 +167,6 @@ def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) 
             return make(name, card, options)
         except BackendError as error:
             refusals.append(str(error))
-    if options.precision == "auto" and _has_int8(card):  # a file that carries its network needs no PyTorch
-        return make("openvino", card, replace(options, precision="int8"))
     raise BackendError(f"nothing here can run {card.name}: {'; '.join(refusals)}")
 
 

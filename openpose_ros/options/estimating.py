@@ -109,8 +109,9 @@ class BackendOptions(OptionSet):
     device: str = option("auto", "auto, cpu, cuda or cuda:N; auto takes a GPU when there is one")
     precision: str = option(
         "auto",
-        "arithmetic of the network; auto takes bfloat16 or float16 where the hardware is fast at it, else float32; "
-        "int8 is for openvino and tensorrt, for networks that export has written in it, such as the bundled one",
+        "arithmetic of the network; int8 is for openvino and tensorrt, for networks that export has written in it, "
+        "such as the bundled one; auto takes it on CPUs where it is there, else bfloat16 or float16 where the hardware "
+        "is fast at it, else float32",
         choices=("auto", "float32", "bfloat16", "float16", "int8"),
     )
     hint: str = option(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from openpose_ros.backends import BackendError, SyntheticBackend, choose, make, synthetic_card
-from openpose_ros.card import Card
+from openpose_ros.card import Card, CardError
 from openpose_ros.options import BackendOptions
 from openpose_ros.preprocess import Batch
 
@@ -132,26 +132,33 @@ def bundled() -> Card:
     return Card.load(Path(__file__).resolve().parents[2] / "model" / "lightweight.yaml")
 
 
-def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Card) -> None:
+@pytest.mark.parametrize("precision", ["auto", "int8"])
+def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Card, precision: str) -> None:
     pytest.importorskip("openvino")
-    backend = choose(bundled, replace(ON_CPU, precision="int8"))
+    backend = choose(bundled, replace(ON_CPU, precision=precision))
     assert (backend.name, backend.precision, backend.card.name) == ("openvino", "int8", "lightweight-int8")
     # Everything but the network is that of the network it was made of.
     for entry in ("skeleton", "stride", "paf_offset", "heat_offset", "min_person_score", "min_joint_score", "licence"):
         assert getattr(backend.card, entry) == getattr(bundled, entry)
 
 
-def test_without_pytorch_the_bundled_network_runs_in_int8(
-    bundled: Card, without: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_pytorch_the_bundled_network_runs_in_int8(bundled: Card, without: Callable[[str], None]) -> None:
     pytest.importorskip("openvino")
     without("torch")
-    for module in ("openpose_ros.networks.frozen", "openpose_ros.weights.store"):
-        monkeypatch.delitem(sys.modules, module, raising=False)
-    never_compiled = replace(bundled, heat_offset=(0.0, 0.0), mean=(127.0,) * 3)
-    with caplog.at_level(logging.INFO, "openpose_ros"):
-        assert choose(never_compiled, ON_CPU).precision == "int8"
-    assert "built in PyTorch, which cannot be imported" in caplog.text
+    assert choose(bundled, ON_CPU).precision == "int8"
+
+
+def test_a_file_in_int8_of_other_weights_is_not_taken(bundled: Card) -> None:
+    pytest.importorskip("openvino")
+    other = replace(bundled, sha256="0" * 64)
+    with pytest.raises(CardError, match="sha256"):
+        choose(other, ON_CPU)
+
+
+def test_other_precisions_than_auto_are_what_was_asked_for(bundled: Card) -> None:
+    pytest.importorskip("openvino")
+    backend = choose(bundled, replace(ON_CPU, precision="float32"))
+    assert (backend.precision, backend.card.name) == ("float32", "lightweight")
 
 
 def test_compiling_is_for_gpus(random_card: Card) -> None:
