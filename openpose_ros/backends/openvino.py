@@ -65,7 +65,7 @@ class OpenVINOBackend:
 
     def _prepare(self, card: Card, options: BackendOptions) -> None:
         # What a file has in int8 is computed in int8; this is about the rest of it: a few layers, the last ones among
-        # them, which cost 0.4 to 0.6 AP in bfloat16 and take as long in float32.
+        # them, which take as long in float32 and cost 0.2 AP in bfloat16 (docs/speed.md).
         in_int8 = card.network.get("precision") == "int8"
         wanted = "float32" if in_int8 and options.precision in ("int8", "auto") else options.precision
         automatic = wanted == "auto"
