@@ -7,8 +7,9 @@ SHELL := /bin/bash
 # Given on the command line or in the environment, these reach the recipes: PYTHON (workspace/setup.sh), TORCH_INDEX
 # (workspace/pytorch.py) and DEMO_INPUT (openpose_ros/commands/demo.py).
 RUN := source workspace/env.sh && exec
-# A file of tests stays in one process, and no more than four run at once: each holds a network or two.
-PYTEST := $(RUN) env ROS_PYTHON_CHECK_FIELDS=1 python -m pytest -n auto --maxprocesses 4 --dist loadfile
+PYTEST := $(RUN) env ROS_PYTHON_CHECK_FIELDS=1 python -m pytest
+# A process for each core, no more than four, since each holds a network or two; the tests of a file stay together.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -27,7 +28,7 @@ format: setup  ## rewrites the sources in the house style
 	@source workspace/env.sh && ruff check --fix && ruff format
 
 test: build lint  ## lint, then every test but the long ones
-	@$(PYTEST)
+	@$(PYTEST) $(SIDE_BY_SIDE)
 
 test-long: build lint  ## lint, then every test
 	@$(PYTEST) -m ''

@@ -54,7 +54,7 @@ def main() -> int:
     if not rows:
         print("pareto: no peak rate with an accuracy; benchmark end-to-end takes --annotations and --images")
         return 1
-    hardware = " and ".join(sorted({table["hardware"]["processor"] for table in tables}))
+    hardware = " and ".join(sorted({described(table["hardware"]) for table in tables}))
     if arguments.by == "cpu":
         rows = [{**row, "fps": 1e3 / row["cpu_ms"]} for row in rows]
     draw(rows, f"pose_node on {hardware}, camera {arguments.camera}", WORDS[arguments.by], arguments.output)
@@ -91,6 +91,11 @@ def least_cpu(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "cpu_ms": least[tuple(row[name] for name in CONFIGURATION)]} for row in rows]
 
 
+def described(hardware: Row) -> str:
+    """The processor, and the best instructions that it has for networks."""
+    return " with ".join(part for part in (hardware["processor"], hardware.get("instructions")) if part)
+
+
 def draw(rows: Sequence[Row], title: str, speed: str, output: Path) -> None:
     """A point for each row, one colour for each network, precision and decoder."""
     figure, axes = plt.subplots(figsize=(8.0, 5.0), dpi=150)
@@ -112,7 +117,7 @@ def draw(rows: Sequence[Row], title: str, speed: str, output: Path) -> None:
     axes.set_title(title, fontsize=9)
     axes.margins(0.12)
     axes.grid(color="0.9")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     figure.tight_layout()
     figure.savefig(output)
 
