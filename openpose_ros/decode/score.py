@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from openpose_ros.card import Card, CardError
 from openpose_ros.people import People
@@ -60,7 +60,7 @@ class LearnedScore:
 
     def save(self, path: Path) -> None:
         """Write the file that a card names as ``person_score``."""
-        save_file({"hidden": self.hidden, "output": self.output}, path)
+        path.write_bytes(save({"hidden": self.hidden, "output": self.output}))
 
 
 def load_person_score(card: Card) -> PersonScore:

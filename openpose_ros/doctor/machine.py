@@ -43,7 +43,7 @@ def processor(answer: Answer) -> Iterator[Finding]:
         yield Finding("processor", State.NOTE, f"{about}; nothing more is known: {answer.error}")
         return
     cores, fast = answer.facts["cores"], answer.facts["bfloat16"]
-    half = "bfloat16 in hardware" if fast else "no fast bfloat16: networks that are not there in int8 run in float32 on it"
+    half = "bfloat16 in hardware" if fast else "no fast bfloat16: what is not there in int8 runs in float32 on it"
     yield Finding("processor", State.OK, f"{about}, {cores} core{'s' if cores > 1 else ''}, {half}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from openpose_ros.decode.complete import Shape
 from openpose_ros.skeleton import COCO_17, MIDDLES, Skeleton
@@ -70,4 +70,4 @@ def fit_shape(people: Floats, skeleton: Skeleton) -> Shape:
 
 def save_shape(shape: Shape, path: Path) -> None:
     """Write a shape as :func:`openpose_ros.decode.complete.shape_of` reads it."""
-    save_file({"mean": shape.mean.astype(np.float32), "covariance": shape.covariance.astype(np.float32)}, path)
+    path.write_bytes(save({"mean": shape.mean.astype(np.float32), "covariance": shape.covariance.astype(np.float32)}))

@@ -137,9 +137,11 @@ def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Car
     pytest.importorskip("openvino")
     backend = choose(bundled, replace(ON_CPU, precision=precision))
     assert (backend.name, backend.precision, backend.card.name) == ("openvino", "int8", "lightweight-int8")
-    # Everything but the network is that of the network it was made of.
-    for entry in ("skeleton", "stride", "paf_offset", "heat_offset", "min_person_score", "min_joint_score", "licence"):
+    # Everything but the network is that of the network it was made of, or near it: it was calibrated anew.
+    for entry in ("skeleton", "stride", "channels", "mean", "scale", "paf_offset", "licence"):
         assert getattr(backend.card, entry) == getattr(bundled, entry)
+    for entry in ("heat_offset", "min_person_score", "min_joint_score"):
+        assert getattr(backend.card, entry) == pytest.approx(getattr(bundled, entry), abs=0.05)
 
 
 def test_without_pytorch_the_bundled_network_runs_in_int8(bundled: Card, without: Callable[[str], None]) -> None:

@@ -9,24 +9,24 @@ from openpose_ros.benchmark.crowd import crowd
 from openpose_ros.decode import decode
 from openpose_ros.decode.assemble import Groups
 from openpose_ros.decode.peaks import Peaks
-from openpose_ros.decode.stray import LONGEST, without_strays
+from openpose_ros.decode.stray import LONGEST, WEAK, without_strays
 from openpose_ros.grid import Grid
 from openpose_ros.options import DecodeOptions
 from openpose_ros.render import render
 from openpose_ros.skeleton import COCO_18, Skeleton
 
-CHAIN = Skeleton("chain", ("a", "b", "c", "d", "e", "f"), ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5)))
+CHAIN = Skeleton("chain", tuple("abcdefghij"), tuple((joint, joint + 1) for joint in range(9)))
 
 
-def chain(*lengths: float) -> tuple[Groups, Peaks]:
-    """One group: joints in a row, so many cells apart; NaN where the limb before the last joints is missing."""
+def chain(*lengths: float, score: float = 0.1) -> tuple[Groups, Peaks]:
+    """One group: joints in a row, so many cells apart, as many as there are."""
     x = np.concatenate([[0.0], np.cumsum(lengths)]).astype(np.float32)
     count = len(x)
     peaks = Peaks(np.zeros(count, np.int64), np.arange(count), x, np.zeros_like(x), np.ones_like(x))
-    members = np.full((1, 6), -1, np.int64)
+    members = np.full((1, len(CHAIN.joints)), -1, np.int64)
     members[0, :count] = np.arange(count)
-    limbs = np.zeros((1, 5), np.float32)
-    limbs[0, : count - 1] = 0.5 + 0.1 * np.arange(count - 1)
+    limbs = np.zeros((1, len(CHAIN.limbs)), np.float32)
+    limbs[0, : count - 1] = score
     return Groups(np.zeros(1, np.int64), members, limbs), peaks
 
 
@@ -39,18 +39,24 @@ def chain(*lengths: float) -> tuple[Groups, Peaks]:
         ((90, 5, 5, 5, 5), [1, 2, 3, 4, 5]),
         ((5, 90, 5, 5, 5), [2, 3, 4, 5]),
         ((5, 5, 5, 90, 5), [0, 1, 2, 3]),
-        ((900, 5, 5, 5, 90), [1, 2, 3, 4]),
-        ((900, 90, 5, 5, 5), [2, 3, 4, 5]),
+        ((900, 5, 5, 5, 5, 800), [1, 2, 3, 4, 5]),
+        ((5, 5, 900, 5, 5, 5, 5, 900, 5), [3, 4, 5, 6, 7]),
         ((0.1, 0.2, 3, 0.1, 0.2), [0, 1, 2, 3, 4, 5]),
-        ((5, 90), [0, 1, 2]),
+        ((5, 5, 90), [0, 1, 2, 3]),
     ],
+    ids=str,
 )
-def test_the_part_with_more_joints_stays(lengths: tuple[float, ...], left: list[int]) -> None:
+def test_the_part_with_most_joints_stays(lengths: tuple[float, ...], left: list[int]) -> None:
     groups, peaks = chain(*lengths)
     kept = without_strays(groups, peaks, CHAIN)
     assert kept.members[0][kept.members[0] >= 0].tolist() == left
     for limb, (start, end) in enumerate(CHAIN.limbs):
         assert kept.limbs[0, limb] == (groups.limbs[0, limb] if start in left and end in left else 0.0)
+
+
+def test_a_limb_that_the_field_supports_may_be_long() -> None:
+    groups, peaks = chain(5, 5, 5, 5, 90, score=2 * WEAK)
+    assert without_strays(groups, peaks, CHAIN).members.tolist() == groups.members.tolist()
 
 
 def test_nobody_stays_nobody() -> None:
@@ -72,6 +78,8 @@ def test_a_wrist_across_the_picture_costs_only_itself() -> None:
     wrist = COCO_18.joints.index("left_wrist")
     person[wrist] = 620.0, 340.0
     fields = render(person[None], Grid.fit(368, 656, 368, 656, 8), COCO_18)
+    arm = next(limb for limb, (_, end) in enumerate(COCO_18.limbs) if end == wrist)
+    fields.pafs[:, arm] *= 0.12
     (found,) = decode(fields, DecodeOptions())[0].xy
     others = np.isfinite(person[:, 0]) & (np.arange(18) != wrist)
     np.testing.assert_allclose(found[others], person[others], atol=1.0)
