@@ -27,9 +27,6 @@ Ints = npt.NDArray[np.int64]
 SHIFT = 3
 """OpenCV draws at fractions of a pixel when coordinates are given in units of 1 / 2**SHIFT."""
 
-SOFT = 8
-"""More people than that are drawn in a plainer way, hard edges and no rims around joints, at a third of the cost."""
-
 OUTLINE: Colour = (24, 24, 24)
 PAPER: Colour = (255, 255, 255)
 
@@ -76,7 +73,7 @@ def draw(image: Image, people: People, options: DrawOptions | None = None, *, in
     Args:
         image: (H, W, 3) uint8, BGR; left as it is unless ``in_place``.
         people: in the picture's pixels. Joints without a finite place are not drawn; any coordinates are safe.
-        options: labels, boxes, opacity; None takes the defaults.
+        options: labels, boxes, opacity, care; None takes the defaults.
         in_place: draw into ``image`` itself, which must then be writable.
 
     Returns:
@@ -90,7 +87,7 @@ def draw(image: Image, people: People, options: DrawOptions | None = None, *, in
         return drawn
     canvas = drawn if options.opacity >= 1.0 else drawn.copy()
     figures = _figures(people[shown], known[shown], image.shape)
-    finish = _figure if len(figures) <= SOFT else _plain_figure
+    finish = _figure if len(figures) <= options.fine_people else _plain_figure
     for figure in figures:
         finish(canvas, figure)
     if canvas is not drawn:

@@ -86,10 +86,13 @@ class OptionSet:
         return cls(**{name: known[name].check(value) for name, value in values.items()})
 
     @classmethod
-    def add_arguments(cls, parser: argparse.ArgumentParser, skip: Sequence[str] = (), from_card: bool = False) -> None:
+    def add_arguments(
+        cls, parser: argparse.ArgumentParser, skip: Sequence[str] = (), from_card: bool = False, **defaults: object
+    ) -> None:
         """One ``--flag`` for each setting, with its description, range and default.
 
-        With ``from_card`` the settings that a card has an opinion on are None where they are not given.
+        With ``from_card`` the settings that a card has an opinion on are None where they are not given; ``defaults``
+        are a command's own.
         """
         group = parser.add_argument_group((cls.__doc__ or cls.__name__).splitlines()[0].rstrip("."))
         for entry in cls.options():
@@ -98,16 +101,17 @@ class OptionSet:
             flag = "--" + entry.name.replace("_", "-")
             bounds = _range_text(entry.minimum, entry.maximum)
             left = from_card and entry.from_card
-            default = "what the card says" if left else repr(entry.default)
-            about = f"{entry.description} (default: {default}{', ' + bounds if bounds else ''})"
+            default = defaults.get(entry.name, entry.default)
+            told = "what the card says" if left else repr(default)
+            about = f"{entry.description} (default: {told}{', ' + bounds if bounds else ''})"
             about = about.replace("%", "%%")
             if entry.kind is bool:
-                group.add_argument(flag, action=argparse.BooleanOptionalAction, default=entry.default, help=about)
+                group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=about)
             else:
                 group.add_argument(
                     flag,
                     type=entry.kind,
-                    default=None if left else entry.default,
+                    default=None if left else default,
                     choices=entry.choices or None,
                     metavar=None if entry.choices else entry.kind.__name__.upper(),
                     help=about,

@@ -183,9 +183,8 @@ def test_a_crowd_is_drawn_plainly_with_the_same_limbs_and_joints() -> None:
     moves = [(dx, dy) for dy in (0.0, 110.0, 220.0) for dx in (-100.0, 0.0, 100.0, 200.0)]
     everybody = People.from_arrays(COCO_18, [one.xy[0] + move for move in moves], (400, 500))
     image = np.full((400, 500, 3), 128, np.uint8)
-    plain, fine = draw(image, everybody), image.copy()
-    for person in range(len(everybody)):
-        draw(fine, everybody[person : person + 1], in_place=True)
+    plain, fine = draw(image, everybody), draw(image, everybody, DrawOptions(fine_people=len(everybody)))
+    assert np.array_equal(draw(image, everybody, DrawOptions(fine_people=len(everybody) - 1)), plain)
     colours = np.array(joint_colours(COCO_18))
     for person in everybody.xy:
         for joint in ("left_ankle", "right_wrist", "left_knee"):

@@ -23,6 +23,9 @@ annotated pictures (STEM_rendered.png), for what moves an annotated video (STEM_
 as OpenPose's JSON (STEM_keypoints.json, version 1.3). bag_poses writes them into a bag. The flags of CMU's OpenPose
 (--image_dir, --net_resolution, --write_json and the like) are taken where they mean the same: docs/migration.md."""
 
+FINE_PEOPLE = 1000
+"""A picture that is kept may cost what it costs."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 is success, 1 a sentence on stderr, 2 bad usage, 130 Ctrl-C."""
@@ -92,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     ResultOptions.add_arguments(parser)
     FrameOptions.add_arguments(parser)
     PictureOptions.add_arguments(parser)
-    DrawOptions.add_arguments(parser)
+    DrawOptions.add_arguments(parser, fine_people=FINE_PEOPLE)
     flags.add_estimator(parser)
     return parser
 

@@ -62,6 +62,7 @@ def show(source_name: str, output: Path, model: str = "", timeout: float = 60.0)
     with ExitStack() as stack:
         synthetic = source_name == "synthetic"
         pose: dict[str, object] = {"backend": "synthetic"} if synthetic else {"model": str(_network(model))}
+        pose["fine_people"] = 1000
         given = "" if synthetic else source_name
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="openpose_ros_demo_")))
         photos = [] if given else demo_photos(own)

@@ -16,6 +16,14 @@ class DrawOptions(OptionSet):
     opacity: float = option(
         1.0, "how much the drawing covers the picture; 1 covers it", minimum=0.1, maximum=1.0, live=True
     )
+    fine_people: int = option(
+        8,
+        "people drawn with soft edges and rims around joints; if there are more, all are drawn plainly, at a third of "
+        "the cost",
+        minimum=0,
+        maximum=10000,
+        live=True,
+    )
 
 
 @dataclass(frozen=True)
