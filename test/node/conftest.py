@@ -258,12 +258,14 @@ class Graph:
         if not hasattr(rclpy.subscription.Subscription, "get_publisher_count"):  # Humble
             return bool(camera.get_subscription_count() == 1)
         cameras = sum(publisher.topic_name == topic for publisher in self.node.publishers)
+        listened = {subscription.topic_name for subscription in self.node.subscriptions}
         try:
             heard = [s.get_publisher_count() for s in list(self._node.subscriptions) if s.topic_name == topic]
+            told = all(p.get_subscription_count() for p in list(self._node.publishers) if p.topic_name in listened)
         except RuntimeError:  # the node subscribes anew just now
             return False
         answers = all(subscription.get_publisher_count() for subscription in self.node.subscriptions)
-        return heard == [cameras] and camera.get_subscription_count() == 1 and answers
+        return heard == [cameras] and camera.get_subscription_count() == 1 and answers and told
 
     def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Spin until something holds; fails when it never does."""
