@@ -8,10 +8,9 @@ SHELL := /bin/bash
 # (workspace/pytorch.py) and DEMO_INPUT (openpose_ros/commands/demo.py).
 RUN := source workspace/env.sh && exec
 PYTEST := $(RUN) env ROS_PYTHON_CHECK_FIELDS=1 python -m pytest
-# A process for each core, no more than four, since each holds a network or two; the tests of a file stay together. They
-# talk over DDS and wait for each other, which a machine that is busy with other things may hold up beyond all patience:
-# what failed is tried once more alone.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+# A process for each core, no more than four, since each holds a network or two; the tests of a file stay together.
+# Where nodes wait for each other, a busy machine may exhaust all patience: that, and no other failure, is tried again.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --reruns 1 --only-rerun 'waited in vain'
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -30,8 +29,7 @@ format: setup  ## rewrites the sources in the house style
 	@source workspace/env.sh && ruff check --fix && ruff format
 
 test: build lint  ## lint, then every test but the long ones
-	@($(PYTEST) $(SIDE_BY_SIDE)) || { echo 'Once more, one after the other, what failed:'; \
-		$(PYTEST) --last-failed --last-failed-no-failures none; }
+	@$(PYTEST) $(SIDE_BY_SIDE)
 
 test-long: build lint  ## lint, then every test
 	@$(PYTEST) -m ''

@@ -126,10 +126,8 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
         return SyntheticBackend(card)
     if name not in SOURCES:
         raise BackendError(f"unknown backend {name!r}; expected one of auto, {', '.join(SOURCES)}, synthetic")
-    if name == "openvino" and options.precision == "auto" and _has_int8(card):  # faster on every CPU, as accurate
-        options = replace(options, precision="int8")
-    if options.precision == "int8" and name != "tensorrt" and card.network.get("precision") != "int8":
-        card = _in_int8(name, card)
+    if options.precision in ("auto", "int8") and card.network.get("precision") != "int8":
+        card, options = _in_int8(name, card, options)
     source = SOURCES[name]
     try:
         module = import_module(source.module)
@@ -142,21 +140,21 @@ def make(name: str, card: Card, options: BackendOptions) -> Backend:
     return backend
 
 
-def _in_int8(name: str, card: Card) -> Card:
-    """The card's network as a file in int8, for a backend that reads such files."""
-    if name != "openvino":
-        raise BackendError(f"precision int8 is for the openvino and tensorrt backends; {name} has none")
+def _in_int8(name: str, card: Card, options: BackendOptions) -> tuple[Card, BackendOptions]:
+    """The card of the network's file in int8, for the backend that reads it; ``auto`` takes one that is there."""
+    if name != "openvino":  # TensorRT makes its own
+        if options.precision == "int8" and name != "tensorrt":
+            raise BackendError(f"precision int8 is for the openvino and tensorrt backends; {name} has none")
+        return card, options
     try:
-        return int8_card(card)
+        found = int8_card(card)
+        if options.precision == "auto":
+            found.verified_weights()
     except CardError as error:
-        raise BackendError(str(error)) from None
-
-
-def _has_int8(card: Card) -> bool:
-    try:
-        return bool(int8_card(card).verified_weights())
-    except CardError:
-        return False
+        if options.precision == "int8":
+            raise BackendError(str(error)) from None
+        return card, options
+    return found, replace(options, precision="int8")
 
 
 def _first_that_works(card: Card, options: BackendOptions, refusals: list[str]) -> Backend:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from openpose_ros.commands import flags
 from openpose_ros.commands.openpose_flags import translated
-from openpose_ros.options import DrawOptions, FrameOptions, PictureOptions, ResultOptions
+from openpose_ros.options import EVERYBODY, DrawOptions, FrameOptions, PictureOptions, ResultOptions
 
 if TYPE_CHECKING:
     from openpose_ros.media import Frames
@@ -22,9 +22,6 @@ DESCRIPTION = """Finds the people in photos, in a folder of photos, in a video, 
 annotated pictures (STEM_rendered.png), for what moves an annotated video (STEM_rendered.mp4), and on request the people
 as OpenPose's JSON (STEM_keypoints.json, version 1.3). bag_poses writes them into a bag. The flags of CMU's OpenPose
 (--image_dir, --net_resolution, --write_json and the like) are taken where they mean the same: docs/migration.md."""
-
-FINE_PEOPLE = 1000
-"""A picture that is kept may cost what it costs."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     ResultOptions.add_arguments(parser)
     FrameOptions.add_arguments(parser)
     PictureOptions.add_arguments(parser)
-    DrawOptions.add_arguments(parser, fine_people=FINE_PEOPLE)
+    DrawOptions.add_arguments(parser, fine_people=EVERYBODY)
     flags.add_estimator(parser)
     return parser
 

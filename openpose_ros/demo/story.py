@@ -16,6 +16,7 @@ from openpose_ros.card import Card
 from openpose_ros.demo.photos import demo_photos
 from openpose_ros.demo.processes import Nodes, isolate
 from openpose_ros.media import MediaError, frames
+from openpose_ros.options import EVERYBODY
 from openpose_ros.weights.catalogue import find_card
 from openpose_ros.weights.default import accuracy, local_model
 
@@ -62,7 +63,7 @@ def show(source_name: str, output: Path, model: str = "", timeout: float = 60.0)
     with ExitStack() as stack:
         synthetic = source_name == "synthetic"
         pose: dict[str, object] = {"backend": "synthetic"} if synthetic else {"model": str(_network(model))}
-        pose["fine_people"] = 1000
+        pose["fine_people"] = EVERYBODY
         given = "" if synthetic else source_name
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="openpose_ros_demo_")))
         photos = [] if given else demo_photos(own)

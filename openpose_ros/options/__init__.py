@@ -13,6 +13,7 @@ from openpose_ros.options.files import ResultOptions as ResultOptions
 from openpose_ros.options.nodes import HealthOptions as HealthOptions
 from openpose_ros.options.nodes import PoseNodeOptions as PoseNodeOptions
 from openpose_ros.options.nodes import SourceNodeOptions as SourceNodeOptions
+from openpose_ros.options.telling import EVERYBODY as EVERYBODY
 from openpose_ros.options.telling import BridgeOptions as BridgeOptions
 from openpose_ros.options.telling import DepthOptions as DepthOptions
 from openpose_ros.options.telling import DrawOptions as DrawOptions

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from openpose_ros.option import OptionSet, option
 
+EVERYBODY = 10000
+"""As ``fine_people``: for pictures that are kept, and may cost what they cost."""
+
 
 @dataclass(frozen=True)
 class DrawOptions(OptionSet):
@@ -21,7 +24,7 @@ class DrawOptions(OptionSet):
         "people drawn with soft edges and rims around joints; if there are more, all are drawn plainly, at a third of "
         "the cost",
         minimum=0,
-        maximum=10000,
+        maximum=EVERYBODY,
         live=True,
     )
 

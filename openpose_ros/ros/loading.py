@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 Load = Callable[[str, BackendOptions, InputOptions, DecodeOptions], "Estimator"]
 
 LOOK = 0.05
-"""Seconds between two looks at whether somebody asked to stop."""
+"""Seconds between two looks at whether somebody asked to stop, or what is waited for is done."""
 
 PATIENCE = 10.0
 """Seconds that a node which is to end waits for the image in progress, and one that is deactivated at the least. ros2

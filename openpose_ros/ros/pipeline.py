@@ -20,6 +20,7 @@ from openpose_ros.adaptive import AdaptiveSize
 from openpose_ros.backends import at_once
 from openpose_ros.options import AdaptiveOptions
 from openpose_ros.preprocess import Image
+from openpose_ros.ros import loading
 from openpose_ros.ros.camera import Message
 from openpose_ros.ros.mailbox import Mailbox
 from openpose_ros.ros.stream import Stream
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 REMINDER = 10.0
 """Seconds between two log lines about an image that takes too long."""
-
-LOOK = 0.05
-"""Seconds between two looks at how long an image that is waited for may still take."""
 
 
 class Whole(NamedTuple):
@@ -95,11 +93,9 @@ class Pipeline:
         """
         self._mailbox.close()
         began = time.monotonic()
-        while self._thread.is_alive():
-            if time.monotonic() - began > patience():
-                break
-            self._thread.join(LOOK)
-        else:
+        while self._thread.is_alive() and time.monotonic() - began <= patience():
+            self._thread.join(loading.LOOK)
+        if not self._thread.is_alive():
             return True
         self._node.get_logger().error(f"ended without the image that it was at work on for {self.at_work:.0f} s")
         return False

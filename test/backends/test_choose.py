@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -140,8 +141,9 @@ def test_the_bundled_network_has_a_file_in_int8_of_its_very_weights(bundled: Car
     # Everything but the network is that of the network it was made of, or near it: it was calibrated anew.
     for entry in ("skeleton", "stride", "channels", "mean", "scale", "paf_offset", "licence"):
         assert getattr(backend.card, entry) == getattr(bundled, entry)
-    for entry in ("heat_offset", "min_person_score", "min_joint_score"):
-        assert getattr(backend.card, entry) == pytest.approx(getattr(bundled, entry), abs=0.05)
+    assert backend.card.heat_offset == pytest.approx(bundled.heat_offset, abs=0.005)
+    assert backend.card.min_joint_score == pytest.approx(bundled.min_joint_score, abs=0.01)
+    assert backend.card.min_person_score == pytest.approx(bundled.min_person_score, abs=0.03)
 
 
 def test_without_pytorch_the_bundled_network_runs_in_int8(bundled: Card, without: Callable[[str], None]) -> None:
@@ -150,11 +152,16 @@ def test_without_pytorch_the_bundled_network_runs_in_int8(bundled: Card, without
     assert choose(bundled, ON_CPU).precision == "int8"
 
 
-def test_a_file_in_int8_of_other_weights_is_not_taken(bundled: Card) -> None:
+def test_a_file_in_int8_that_is_torn_is_not_taken_unless_it_is_asked_for(bundled: Card, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    other = replace(bundled, sha256="0" * 64)
-    with pytest.raises(CardError, match="sha256"):
-        choose(other, ON_CPU)
+    assert bundled.path is not None
+    for file in bundled.path.parent.glob("lightweight*"):
+        shutil.copy(file, tmp_path)
+    card, torn = Card.load(tmp_path / bundled.path.name), tmp_path / "lightweight-int8.onnx"
+    torn.write_bytes(torn.read_bytes()[:-100])
+    assert choose(card, ON_CPU).precision in ("float32", "bfloat16")
+    with pytest.raises(CardError, match=r"lightweight-int8\.onnx"):
+        choose(card, replace(ON_CPU, precision="int8"))
 
 
 def test_other_precisions_than_auto_are_what_was_asked_for(bundled: Card) -> None:

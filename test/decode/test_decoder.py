@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -242,25 +241,6 @@ def test_without_numba_the_people_are_the_same(monkeypatch: pytest.MonkeyPatch) 
     found = decode(fields, DecodeOptions())[0]
     np.testing.assert_allclose(found.xy, expected.xy, atol=1e-4)  # logarithms are rounded otherwise
     np.testing.assert_allclose(found.limb_score, expected.limb_score, rtol=1e-4)
-
-
-def test_ctrl_c_within_a_compiled_loop_is_ctrl_c() -> None:
-    pytest.importorskip("numba")
-    fields = crowd_fields(50, 368, 656)
-
-    def decode_until_interrupted(seconds: float) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-        while True:
-            decode(fields, DecodeOptions())
-
-    before = signal.signal(signal.SIGVTALRM, signal.default_int_handler)
-    try:
-        for number in range(20):
-            with pytest.raises(KeyboardInterrupt):
-                decode_until_interrupted(0.02 + 0.001 * number)
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
-        signal.signal(signal.SIGVTALRM, before)
 
 
 def test_the_best_come_first_and_no_more_than_asked_for() -> None:

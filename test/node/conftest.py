@@ -23,7 +23,7 @@ from openpose_ros.options import BackendOptions, DecodeOptions, InputOptions
 from openpose_ros.people import People
 from openpose_ros.skeleton import COCO_18
 
-PATIENCE = 60.0
+PATIENCE = 15.0
 """Seconds until a test gives up on something that normally takes a fraction of one."""
 
 
